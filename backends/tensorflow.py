@@ -1,0 +1,20 @@
+"""TensorFlow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+
+def dense(gradient: Any, variable: Any) -> Any:
+    """The gradient as a tensor; an Embedding's slices are added up into one."""
+    if not isinstance(gradient, tf.IndexedSlices):
+        return gradient
+    # keras.ops.convert_to_tensor would keep the slices, duplicates and all.
+    return tf.ensure_shape(tf.convert_to_tensor(gradient), variable.shape)
+
+
+def replicas() -> int:
+    """The replicas of the tf.distribute strategy in scope."""
+    return tf.distribute.get_strategy().num_replicas_in_sync

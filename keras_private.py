@@ -1,0 +1,28 @@
+"""The names of Keras that are not public, each behind one function, used nowhere else.
+
+`tests/test_keras_private.py` fails when one of them goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+
+def built_variables(optimizer: keras.optimizers.Optimizer) -> list[Any]:
+    """The variables that an optimizer was built with.
+
+    `_trainable_variables`: since Keras 3.0.
+    """
+    return optimizer._trainable_variables
+
+
+def check_known(optimizer: keras.optimizers.Optimizer, variables: Sequence[Any]) -> None:
+    """Raises Keras' own error for a variable that the optimizer was not built with.
+
+    `_check_variables_are_known`: since Keras 3.0. It also matches the backend's
+    variables to those of Keras, and replicas to their distributed variable.
+    """
+    optimizer._check_variables_are_known(variables)

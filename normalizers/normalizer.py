@@ -1,0 +1,111 @@
+"""What a normalizer is: from gradients to gradients of the same shapes and dtypes."""
+
+from __future__ import annotations
+
+import abc
+import math
+from collections.abc import Callable, Sequence
+
+import keras
+from keras import ops
+
+from .. import checks
+from . import norms
+from .norms import Block, Norm, Tensor
+
+
+class Normalizer(abc.ABC):
+    """Normalises gradients in blocks: each block counts as one vector."""
+
+    @abc.abstractmethod
+    def normalize(self, blocks: Sequence[Block]) -> list[list[Tensor]]:
+        """The blocks with their gradients normalised."""
+
+    def __call__(self, gradient: Tensor) -> Tensor:
+        """One gradient, normalised by itself."""
+        return self.normalize([[ops.convert_to_tensor(gradient)]])[0][0]
+
+
+class NormNormalizer(Normalizer):
+    """gradient / (norm + epsilon), epsilon = keras.config.epsilon().
+
+    Computed in float32, or float64 for float64 gradients, and returned in the
+    gradient's own dtype.
+    """
+
+    def __init__(self, norm: Norm) -> None:
+        self.norm = norm
+
+    def normalize(self, blocks: Sequence[Block]) -> list[list[Tensor]]:
+        """The blocks with every gradient divided by its block's norm."""
+        epsilon = keras.config.epsilon()
+        block_norms = norms.measure(self.norm, blocks)
+        return [
+            [divide(gradient, norm + epsilon) for gradient in block]
+            for block, norm in zip(blocks, block_norms, strict=True)
+        ]
+
+
+class FunctionNormalizer(Normalizer):
+    """A user's function from a gradient tensor to a normalised gradient tensor.
+
+    A block of several gradients reaches the function as one flat tensor.
+    """
+
+    def __init__(self, name: str, function: Callable[[Tensor], Tensor]) -> None:
+        self.name = name
+        self.function = function
+
+    def normalize(self, blocks: Sequence[Block]) -> list[list[Tensor]]:
+        """The blocks as the function returns them, checked."""
+        return [split(self.checked(join(block)), block) for block in blocks]
+
+    def checked(self, gradient: Tensor) -> Tensor:
+        """The function's result, which must have the gradient's shape and dtype."""
+        normalized = self.function(gradient)
+        checks.same_form(f"normalizer '{self.name}'", [normalized], [gradient])
+        return normalized
+
+
+class FunctionNorm:
+    """A user's norm, a function from a gradient tensor to a scalar, as a norm of blocks.
+
+    A block of several gradients reaches the function as one flat tensor.
+    """
+
+    def __init__(self, name: str, function: Callable[[Tensor], Tensor]) -> None:
+        self.name = name
+        self.function = function
+
+    def __call__(self, block: Block) -> Tensor:
+        """The function's result, which must be a scalar, in the block's dtype."""
+        gradient = join(block)
+        norm = self.function(gradient)
+        checks.scalar(f"norm '{self.name}'", norm)
+        return ops.cast(norm, gradient.dtype)
+
+
+def divide(gradient: Tensor, divisor: Tensor) -> Tensor:
+    """gradient / divisor in the divisor's dtype, returned in the gradient's."""
+    return ops.cast(ops.cast(gradient, divisor.dtype) / divisor, gradient.dtype)
+
+
+def join(block: Block) -> Tensor:
+    """The block as one tensor: flat, unless it is a single gradient."""
+    if len(block) == 1:
+        return block[0]
+    dtype = norms.common_dtype(block)
+    return ops.concatenate([ops.cast(ops.reshape(gradient, (-1,)), dtype) for gradient in block])
+
+
+def split(joined: Tensor, block: Block) -> list[Tensor]:
+    """The parts of a joined tensor, in the shapes and dtypes of the block: undoes `join`."""
+    if len(block) == 1:
+        return [joined]
+    ends = [0]
+    for gradient in block:
+        ends.append(ends[-1] + math.prod(gradient.shape))
+    return [
+        ops.cast(ops.reshape(joined[start:end], gradient.shape), gradient.dtype)
+        for gradient, start, end in zip(block, ends[:-1], ends[1:], strict=True)
+    ]

@@ -1,0 +1,159 @@
+"""The built-in norms, and how a norm is measured.
+
+A norm takes a *block*: a list of gradients that are regarded as one vector g
+with n elements. It returns one scalar. Every norm here is homogeneous,
+norm(c g) = |c| norm(g).
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+Tensor = Any
+Block = Sequence[Tensor]
+Norm = Callable[[Block], Tensor]
+
+# Squares of float32 elements beyond 1.8e19 overflow. Made smaller by this
+# power of two, which is exact, the largest float32 has a finite square.
+SHRINK = 2.0**-64
+
+
+def squares_elements(norm: Norm) -> Norm:
+    """Marks a norm whose squares can overflow where the norm itself does not."""
+    norm.squares_elements = True
+    return norm
+
+
+def l1(block: Block) -> Tensor:
+    """sum |g|."""
+    return total(ops.abs, block)
+
+
+@squares_elements
+def l2(block: Block) -> Tensor:
+    """sqrt(sum g²)."""
+    return ops.sqrt(total(ops.square, block))
+
+
+@squares_elements
+def l1_l2(block: Block) -> Tensor:
+    """(l1 + l2) / 2."""
+    return (l1(block) + l2(block)) / 2
+
+
+def avg_l1(block: Block) -> Tensor:
+    """mean |g|."""
+    return l1(block) / size(block)
+
+
+@squares_elements
+def avg_l2(block: Block) -> Tensor:
+    """sqrt(mean g²)."""
+    return ops.sqrt(total(ops.square, block) / size(block))
+
+
+@squares_elements
+def avg_l1_l2(block: Block) -> Tensor:
+    """(avg_l1 + avg_l2) / 2."""
+    return (avg_l1(block) + avg_l2(block)) / 2
+
+
+def largest(block: Block) -> Tensor:
+    """max |g|."""
+    return functools.reduce(ops.maximum, [ops.max(ops.abs(gradient)) for gradient in block])
+
+
+def smallest(block: Block) -> Tensor:
+    """min |g|."""
+    return functools.reduce(ops.minimum, [ops.min(ops.abs(gradient)) for gradient in block])
+
+
+def min_max(block: Block) -> Tensor:
+    """(max |g| + min |g|) / 2."""
+    return (largest(block) + smallest(block)) / 2
+
+
+@squares_elements
+def std(block: Block) -> Tensor:
+    """sqrt(mean (g - mean g)²), or avg_l2 where g has no spread.
+
+    No spread means a variance below machine epsilon times the mean square:
+    a scalar, a constant gradient, or one whose spread is no more than rounding.
+    """
+    # Measured from its first element, a constant gradient deviates by exactly 0.
+    origin = ops.reshape(block[0], (-1,))[0]
+    shifted = [gradient - origin for gradient in block]
+    mean = total(lambda gradient: gradient, shifted) / size(block)
+    variance = total(lambda gradient: ops.square(gradient - mean), shifted) / size(block)
+    mean_square = total(ops.square, block) / size(block)
+    epsilon = machine_epsilon(block[0].dtype)
+    return ops.sqrt(ops.where(variance <= epsilon * mean_square, mean_square, variance))
+
+
+def total(function: Callable[[Tensor], Tensor], block: Block) -> Tensor:
+    """The sum of function(g) over all elements of the block."""
+    return functools.reduce(operator.add, [ops.sum(function(gradient)) for gradient in block])
+
+
+def size(block: Block) -> int:
+    """The number of elements of the block."""
+    return sum(math.prod(gradient.shape) for gradient in block)
+
+
+def machine_epsilon(dtype: Any) -> float:
+    """The spacing of numbers at 1 in a float dtype."""
+    return float(np.finfo(keras.backend.standardize_dtype(dtype)).eps)
+
+
+def measure(norm: Norm, blocks: Sequence[Block]) -> list[Tensor]:
+    """The norm of every block, in float32 or wider, right over the whole range of the dtype.
+
+    Norms are computed plainly first. Only if one of them is not finite are all
+    computed again on shrunken gradients: one `cond` a step, and no second pass
+    over the gradients in an ordinary one.
+    """
+    blocks = [widen(block) for block in blocks]
+    norms = [norm(block) if block else ops.zeros(()) for block in blocks]
+    if not getattr(norm, "squares_elements", False):
+        return norms
+
+    def norms_of_shrunken() -> list[Tensor]:
+        shrunken = [[gradient * SHRINK for gradient in block] for block in blocks]
+        return [norm(block) / SHRINK if block else ops.zeros(()) for block in shrunken]
+
+    finite = ops.isfinite(ops.sum(ops.stack([ops.cast(norm, "float32") for norm in norms])))
+    return ops.cond(finite, lambda: norms, norms_of_shrunken)
+
+
+def widen(block: Block) -> list[Tensor]:
+    """The gradients of a block that have elements, in one dtype: float32, or wider if one is."""
+    dtype = common_dtype(block)
+    return [ops.cast(gradient, dtype) for gradient in block if math.prod(gradient.shape)]
+
+
+def common_dtype(block: Block) -> str:
+    """float32, or float64 if a gradient of the block is float64."""
+    dtypes = (keras.backend.standardize_dtype(gradient.dtype) for gradient in block)
+    return keras.backend.result_type("float32", *dtypes)
+
+
+BUILT_IN: dict[str, Norm] = {
+    "l1": l1,
+    "l2": l2,
+    "l1_l2": l1_l2,
+    "avg_l1": avg_l1,
+    "avg_l2": avg_l2,
+    "avg_l1_l2": avg_l1_l2,
+    "max": largest,
+    "linf": largest,
+    "min_max": min_max,
+    "std": std,
+}

@@ -1,0 +1,160 @@
+"""The registry of normalizers, by name: the built-in ones and those added at run time."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Callable
+from typing import Any
+
+from .. import checks
+from . import norms
+from .normalizer import FunctionNorm, FunctionNormalizer, Normalizer, NormNormalizer
+from .norms import Norm, Tensor
+
+_BUILT_IN: dict[str, Normalizer] = {
+    name: NormNormalizer(norm) for name, norm in norms.BUILT_IN.items()
+}
+# Registrations and removals touch the first map only: a built-in normalizer
+# that was replaced is back once its replacement is unregistered.
+_registry: ChainMap[str, Normalizer] = ChainMap({}, _BUILT_IN)
+
+
+def register(
+    name: str, normalizer: Callable[[Tensor], Tensor] | None = None, *, replace: bool = False
+) -> Callable:
+    """Adds a normalizer under a name; a decorator if no function is given.
+
+    Args:
+        name: How `NormalizedOptimizer(..., name)` refers to it.
+        normalizer: A function from a gradient tensor to a normalised tensor of
+            the same shape and dtype, written with `keras.ops`.
+        replace: Whether an existing name may be given a new meaning. Default: False.
+
+    Returns:
+        The function, unchanged.
+
+    Raises:
+        TypeError: If `normalizer` cannot be called or `name` is no string.
+        ValueError: If the name exists and `replace` is False.
+    """
+    return _register(name, normalizer, FunctionNormalizer, "normalizer", replace)
+
+
+def register_norm(
+    name: str, norm: Callable[[Tensor], Tensor] | None = None, *, replace: bool = False
+) -> Callable:
+    """Adds the normalizer gradient / (norm + epsilon); a decorator if no function is given.
+
+    Args:
+        name: How `NormalizedOptimizer(..., name)` and `ClippedOptimizer(..., name)`
+            refer to it.
+        norm: A function from a gradient tensor (float32, or float64) to a scalar,
+            written with `keras.ops`.
+        replace: Whether an existing name may be given a new meaning. Default: False.
+
+    Returns:
+        The function, unchanged.
+
+    Raises:
+        TypeError: If `norm` cannot be called or `name` is no string.
+        ValueError: If the name exists and `replace` is False.
+    """
+
+    def norm_normalizer(name: str, norm: Callable[[Tensor], Tensor]) -> Normalizer:
+        return NormNormalizer(FunctionNorm(name, norm))
+
+    return _register(name, norm, norm_normalizer, "norm", replace)
+
+
+def _register(
+    name: str,
+    function: Callable[[Tensor], Tensor] | None,
+    make: Callable[[str, Callable[[Tensor], Tensor]], Normalizer],
+    argument: str,
+    replace: bool,
+) -> Callable:
+    if not isinstance(name, str) or not name:
+        raise TypeError(
+            f"`name` must be a string that is not empty. Received: {name!r}. As a decorator, "
+            "write `@register('my_name')`."
+        )
+    if name in _registry and not replace:
+        raise ValueError(
+            f"`name` {name!r} is already registered. Choose another, or pass `replace=True`."
+        )
+
+    def add(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+        _registry[name] = make(name, checks.function(argument, function))
+        return function
+
+    return add if function is None else add(function)
+
+
+def unregister(name: str) -> None:
+    """Removes a normalizer or norm that was registered; one that it replaced is back.
+
+    Raises:
+        ValueError: If the name was never registered or is built in.
+    """
+    if name not in _registry.maps[0]:
+        reason = "is built in" if name in _BUILT_IN else "was not registered"
+        registered = checks.listed(sorted(_registry.maps[0])) or "none"
+        raise ValueError(f"`name` {name!r} {reason}. Names that can be removed: {registered}.")
+    del _registry[name]
+
+
+def names() -> list[str]:
+    """The names of all normalizers, sorted."""
+    return sorted(_registry)
+
+
+def get(normalization: str | Callable[[Tensor], Tensor]) -> Normalizer:
+    """The normalizer of that name, or one made from a function gradient → normalised gradient.
+
+    Raises:
+        ValueError: If the name is not registered.
+        TypeError: If it is neither a name nor callable.
+    """
+    if isinstance(normalization, Normalizer):
+        return normalization
+    if callable(normalization):
+        return FunctionNormalizer(_name_of(normalization), normalization)
+    return _find(normalization)
+
+
+def get_norm(normalization: str | Callable[[Tensor], Tensor]) -> Norm:
+    """The norm of that name, or one made from a function gradient → scalar.
+
+    Raises:
+        ValueError: If the name is not registered, or its normalizer has no norm.
+        TypeError: If it is neither a name nor callable.
+    """
+    if callable(normalization):
+        return FunctionNorm(_name_of(normalization), normalization)
+    normalizer = _find(normalization)
+    if not isinstance(normalizer, NormNormalizer):
+        raise ValueError(
+            f"normalization={normalization!r} was registered as a normalizer, which has no norm "
+            f"to compare with. Register its norm, a function from a gradient to a scalar: "
+            f"`stepwrap.normalizers.register_norm({normalization + '_norm'!r}, my_norm)`."
+        )
+    return normalizer.norm
+
+
+def _find(name: Any) -> Normalizer:
+    if not isinstance(name, str):
+        raise TypeError(
+            "`normalization` must be the name of a normalizer, such as 'l2', or a function of a "
+            f"gradient tensor. Received: {name!r} of type {type(name).__name__}."
+        )
+    if name not in _registry:
+        raise ValueError(
+            f"normalization={name!r} is not registered.{checks.nearest(name, names())} "
+            f"Registered: {checks.listed(names())}. Add one of your own before the optimizer is "
+            f"made or the model is loaded: `stepwrap.normalizers.register({name!r}, my_function)`."
+        )
+    return _registry[name]
+
+
+def _name_of(function: Callable) -> str:
+    return getattr(function, "__name__", repr(function))
