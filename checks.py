@@ -7,6 +7,7 @@ import difflib
 import inspect
 import math
 import numbers
+import reprlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -71,7 +72,7 @@ def optimizer(value: Any) -> keras.optimizers.Optimizer:
     raise TypeError(
         "`inner_optimizer` must be a Keras optimizer, such as `keras.optimizers.Adam(1e-3)`, "
         "the name of one, such as 'adam', or its config. "
-        f"Received: {value!r} of type {_qualified_name(type(value))}."
+        f"Received: {_brief(value)} of type {_qualified_name(type(value))}."
     )
 
 
@@ -196,8 +197,12 @@ def listed(names: Iterable[str]) -> str:
 
 def _form(value: Any) -> str:
     if getattr(value, "shape", None) is None or getattr(value, "dtype", None) is None:
-        return f"{value!r} of type {_qualified_name(type(value))}"
+        return f"{_brief(value)} of type {_qualified_name(type(value))}"
     return f"shape {tuple(value.shape)} and dtype {keras.backend.standardize_dtype(value.dtype)}"
+
+
+def _brief(value: Any) -> str:
+    return " ".join(reprlib.repr(value).split())
 
 
 def _qualified_name(cls: type) -> str:

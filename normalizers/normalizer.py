@@ -22,8 +22,9 @@ class Normalizer(abc.ABC):
         """The blocks with their gradients normalised."""
 
     def __call__(self, gradient: Tensor) -> Tensor:
-        """One gradient, normalised by itself."""
-        return self.normalize([[ops.convert_to_tensor(gradient)]])[0][0]
+        """One gradient, a tensor or an array, normalised by itself."""
+        dtype = keras.backend.standardize_dtype(gradient.dtype)
+        return self.normalize([[ops.convert_to_tensor(gradient, dtype)]])[0][0]
 
 
 class NormNormalizer(Normalizer):

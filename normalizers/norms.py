@@ -21,14 +21,10 @@ Tensor = Any
 Block = Sequence[Tensor]
 Norm = Callable[[Block], Tensor]
 
-# Squares of float32 elements beyond 1.8e19 overflow. Made smaller by this
-# power of two, which is exact, the largest float32 has a finite square.
-SHRINK = 2.0**-64
 
-
-def squares_elements(norm: Norm) -> Norm:
-    """Marks a norm whose squares can overflow where the norm itself does not."""
-    norm.squares_elements = True
+def overflows_early(norm: Norm) -> Norm:
+    """Marks a norm whose squares or sums can overflow where the norm itself does not."""
+    norm.overflows_early = True
     return norm
 
 
@@ -37,30 +33,31 @@ def l1(block: Block) -> Tensor:
     return total(ops.abs, block)
 
 
-@squares_elements
+@overflows_early
 def l2(block: Block) -> Tensor:
     """sqrt(sum g²)."""
     return ops.sqrt(total(ops.square, block))
 
 
-@squares_elements
+@overflows_early
 def l1_l2(block: Block) -> Tensor:
     """(l1 + l2) / 2."""
     return (l1(block) + l2(block)) / 2
 
 
+@overflows_early
 def avg_l1(block: Block) -> Tensor:
     """mean |g|."""
     return l1(block) / size(block)
 
 
-@squares_elements
+@overflows_early
 def avg_l2(block: Block) -> Tensor:
     """sqrt(mean g²)."""
     return ops.sqrt(total(ops.square, block) / size(block))
 
 
-@squares_elements
+@overflows_early
 def avg_l1_l2(block: Block) -> Tensor:
     """(avg_l1 + avg_l2) / 2."""
     return (avg_l1(block) + avg_l2(block)) / 2
@@ -81,7 +78,7 @@ def min_max(block: Block) -> Tensor:
     return (largest(block) + smallest(block)) / 2
 
 
-@squares_elements
+@overflows_early
 def std(block: Block) -> Tensor:
     """sqrt(mean (g - mean g)²), or avg_l2 where g has no spread.
 
@@ -94,8 +91,9 @@ def std(block: Block) -> Tensor:
     mean = total(lambda gradient: gradient, shifted) / size(block)
     variance = total(lambda gradient: ops.square(gradient - mean), shifted) / size(block)
     mean_square = total(ops.square, block) / size(block)
-    epsilon = machine_epsilon(block[0].dtype)
-    return ops.sqrt(ops.where(variance <= epsilon * mean_square, mean_square, variance))
+    epsilon = float(np.finfo(keras.backend.standardize_dtype(block[0].dtype)).eps)
+    no_spread = variance <= epsilon * mean_square
+    return ops.sqrt(ops.where(no_spread, mean_square, variance))
 
 
 def total(function: Callable[[Tensor], Tensor], block: Block) -> Tensor:
@@ -108,29 +106,30 @@ def size(block: Block) -> int:
     return sum(math.prod(gradient.shape) for gradient in block)
 
 
-def machine_epsilon(dtype: Any) -> float:
-    """The spacing of numbers at 1 in a float dtype."""
-    return float(np.finfo(keras.backend.standardize_dtype(dtype)).eps)
-
-
 def measure(norm: Norm, blocks: Sequence[Block]) -> list[Tensor]:
     """The norm of every block, in float32 or wider, right over the whole range of the dtype.
 
     Norms are computed plainly first. Only if one of them is not finite are all
-    computed again on shrunken gradients: one `cond` a step, and no second pass
-    over the gradients in an ordinary one.
+    computed again, scaled: one `cond` a step, and no second pass over the
+    gradients in an ordinary one.
     """
     blocks = [widen(block) for block in blocks]
     norms = [norm(block) if block else ops.zeros(()) for block in blocks]
-    if not getattr(norm, "squares_elements", False):
+    if not getattr(norm, "overflows_early", False):
         return norms
-
-    def norms_of_shrunken() -> list[Tensor]:
-        shrunken = [[gradient * SHRINK for gradient in block] for block in blocks]
-        return [norm(block) / SHRINK if block else ops.zeros(()) for block in shrunken]
-
     finite = ops.isfinite(ops.sum(ops.stack([ops.cast(norm, "float32") for norm in norms])))
-    return ops.cond(finite, lambda: norms, norms_of_shrunken)
+    return ops.cond(
+        finite,
+        lambda: norms,
+        lambda: [measure_scaled(norm, block) if block else ops.zeros(()) for block in blocks],
+    )
+
+
+def measure_scaled(norm: Norm, block: Block) -> Tensor:
+    """max |g| · norm(g / max |g|): the squares of float32 beyond 1.8e19 would overflow."""
+    scale = largest(block)
+    scale = ops.where(scale > 0, scale, 1)
+    return norm([gradient / scale for gradient in block]) * scale
 
 
 def widen(block: Block) -> list[Tensor]:
@@ -141,8 +140,9 @@ def widen(block: Block) -> list[Tensor]:
 
 def common_dtype(block: Block) -> str:
     """float32, or float64 if a gradient of the block is float64."""
-    dtypes = (keras.backend.standardize_dtype(gradient.dtype) for gradient in block)
-    return keras.backend.result_type("float32", *dtypes)
+    # keras.backend.result_type knows no float64 on JAX and PyTorch.
+    dtypes = {keras.backend.standardize_dtype(gradient.dtype) for gradient in block}
+    return "float64" if "float64" in dtypes else "float32"
 
 
 BUILT_IN: dict[str, Norm] = {

@@ -44,7 +44,7 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        # Answered here, before any __init__, so that no wrapper needs **kwargs.
+        """Refuses unknown arguments before any `__init__`, so that no wrapper needs `**kwargs`."""
         checks.arguments(cls, args, kwargs)
         return super().__new__(cls)
 

@@ -1,0 +1,44 @@
+"""The command line: `python -m stepwrap`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import pathlib
+from collections.abc import Sequence
+
+EXTRAS = ("matplotlib", "rich", "sklearn")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a subcommand; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m stepwrap", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    demo = commands.add_parser(
+        "demo", help="train on handwritten digits with bare and wrapped optimizers"
+    )
+    demo.add_argument(
+        "--output",
+        type=pathlib.Path,
+        default=pathlib.Path("output", "demo"),
+        help="folder for the plot, the table and the saved model (default: %(default)s)",
+    )
+    demo.add_argument("--epochs", type=_positive, default=30, help="default: %(default)s")
+    demo.add_argument("--seeds", type=_positive, default=3, help="default: %(default)s")
+    options = parser.parse_args(arguments)
+
+    missing = [name for name in EXTRAS if importlib.util.find_spec(name) is None]
+    if missing:
+        parser.error(
+            f"{', '.join(missing)} not installed. Run: pip install 'stepwrap[experiments]'"
+        )
+    from .demo import run  # after the check: it imports the extras
+
+    return run(options.output, options.epochs, options.seeds)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number above 0, not {text}")
+    return number

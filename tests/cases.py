@@ -1,0 +1,158 @@
+"""What the parametrised suite runs over: every wrapper, every base optimizer."""
+
+import keras
+import numpy as np
+import stepwrap
+from keras import ops
+from stepwrap import checks
+
+BACKEND = keras.backend.backend()
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class AveragedGradient(stepwrap.OptimizerWrapper):
+    """A user's wrapper with state: hands on the moving average of the gradient."""
+
+    def __init__(self, inner_optimizer, decay=0.5, name=None):
+        super().__init__(inner_optimizer, name=name)
+        self.decay = decay
+
+    def build(self, variables):
+        if self.built:
+            return
+        super().build(variables)
+        self.averages = {
+            variable.path: self.add_variable_from_reference(variable, "average")
+            for variable in variables
+        }
+
+    def transform_gradients(self, gradients, variables):
+        averages = [self.averages[variable.path] for variable in variables]
+        for average, gradient in zip(averages, gradients, strict=True):
+            average.assign(self.decay * average + (1 - self.decay) * gradient)
+        return [ops.convert_to_tensor(average) for average in averages]
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class SignDescent(keras.optimizers.Optimizer):
+    """A user's base optimizer; unlike those of Keras, its `build` has no guard against a second."""
+
+    def __init__(self, learning_rate=0.01, **kwargs):
+        super().__init__(learning_rate=learning_rate, **kwargs)
+
+    def build(self, variables):
+        super().build(variables)
+        self.counts = [
+            self.add_variable_from_reference(variable, "count") for variable in variables
+        ]
+
+    def update_step(self, gradient, variable, learning_rate):
+        count = self.counts[self._get_variable_index(variable)]
+        self.assign_add(count, ops.ones(count.shape, count.dtype))
+        rate = ops.cast(learning_rate, variable.dtype)
+        self.assign_sub(variable, rate * ops.sign(ops.cast(gradient, variable.dtype)))
+
+
+# Each takes the inner optimizer. The catalogue's wrappers join by themselves.
+WRAPPERS = {
+    **{name: stepwrap.wrappers.get(name) for name in stepwrap.wrappers.names()},
+    "identity": stepwrap.OptimizerWrapper,
+    "user": AveragedGradient,
+    "stack": lambda inner: stepwrap.NormalizedOptimizer(
+        AveragedGradient(stepwrap.ClippedOptimizer(inner, "max", clipnorm=0.5, scope="layer")),
+        "std",
+        scope="global",
+    ),
+}
+
+
+def _base_optimizers():
+    """Every optimizer of this Keras version, with the variants that take another path."""
+    cases = {
+        "SGD-momentum": lambda: keras.optimizers.SGD(momentum=0.9),
+        "SGD-nesterov": lambda: keras.optimizers.SGD(momentum=0.9, nesterov=True),
+        "Adam-clipnorm-ema": lambda: keras.optimizers.Adam(clipnorm=1.0, use_ema=True),
+        "user": SignDescent,
+    }
+    for cls in checks.keras_optimizer_classes():
+        if cls.__name__ == "MultiOptimizer":
+            cases[cls.__name__] = _multi_optimizer
+        elif cls is not keras.optimizers.LossScaleOptimizer:  # scales the loss: stands outside
+            cases[cls.__name__] = cls
+    return cases
+
+
+def _multi_optimizer():
+    optimizer_map = keras.optimizers.OptimizerMap(keras.optimizers.SGD(0.01))
+    optimizer_map[".*bias"] = keras.optimizers.Adam()
+    return keras.optimizers.MultiOptimizer(optimizer_map)
+
+
+BASE_OPTIMIZERS = _base_optimizers()
+
+
+def data(samples=24):
+    """A regression task: y is a smooth function of x."""
+    random = np.random.default_rng(7)
+    x = random.normal(size=(samples, 4)).astype("float32")
+    y = np.tanh(x.sum(axis=1, keepdims=True)).astype("float32")
+    return x, y
+
+
+def model(optimizer=None, **compile_arguments):
+    """A small network, the same one each time, compiled if there is an optimizer."""
+    keras.utils.set_random_seed(3)
+    network = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Dense(5, activation="tanh", name="hidden"),
+            keras.layers.Dense(1, name="out"),
+        ]
+    )
+    if optimizer is not None:
+        network.compile(optimizer=optimizer, loss="mse", **compile_arguments)
+    return network
+
+
+def fit(network, epochs=1, **arguments):
+    x, y = data()
+    return network.fit(
+        x, y, batch_size=8, epochs=epochs, shuffle=False, verbose=0, **arguments
+    ).history
+
+
+def variables(dtype="float32", constraint=None):
+    """Variables as a layer would have them: a kernel, a bias and a scalar."""
+    random = np.random.default_rng(5)
+    made = []
+    for name, shape in {"kernel": (4, 3), "bias": (3,), "scale": ()}.items():
+        value = random.normal(size=shape).astype("float32")
+        made.append(keras.Variable(value, dtype=dtype, name=name))
+        made[-1].constraint = constraint
+    return made
+
+
+def gradients(variables, seed=0):
+    """Gradients of the variables' shapes and dtypes, reproducible."""
+    random = np.random.default_rng(seed)
+    return [
+        ops.convert_to_tensor(random.normal(size=variable.shape), dtype=variable.dtype)
+        for variable in variables
+    ]
+
+
+def values(variables):
+    return [ops.convert_to_numpy(variable).copy() for variable in variables]
+
+
+def state(network):
+    """Everything that training changes: weights and every optimizer variable."""
+    return values([*network.weights, *network.optimizer.variables])
+
+
+def assert_equal(actual, expected):
+    """Bit for bit."""
+    assert len(actual) == len(expected)
+    for number, (one, other) in enumerate(zip(actual, expected, strict=True)):
+        assert one.dtype == other.dtype and one.shape == other.shape, number
+        assert one.tobytes() == other.tobytes(), f"entry {number}: {one} is not {other}"

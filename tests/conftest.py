@@ -1,0 +1,47 @@
+"""Set-up of every test: the backend comes from KERAS_BACKEND (default: tensorflow)."""
+
+import os
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import hypothesis
+import keras
+import pytest
+from stepwrap import normalizers
+
+# Compilation makes the first example slow; times are never asserted.
+hypothesis.settings.register_profile(
+    "stepwrap", deadline=None, derandomize=True, print_blob=True, max_examples=100
+)
+hypothesis.settings.load_profile("stepwrap")
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    """Every test starts from one seed."""
+    keras.utils.set_random_seed(1)
+
+
+@pytest.fixture
+def clean_registry():
+    """Removes the normalizers that a test registered."""
+    yield
+    for name in normalizers.names():
+        try:
+            normalizers.unregister(name)
+        except ValueError as error:
+            assert "is built in" in str(error)
+
+
+@pytest.fixture
+def float64():
+    """Lets JAX have float64."""
+    if keras.backend.backend() != "jax":
+        yield
+        return
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    yield
+    jax.config.update("jax_enable_x64", False)

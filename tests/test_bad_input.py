@@ -1,0 +1,212 @@
+"""Bad input: the error names the argument, the value and the remedy, and nothing has changed."""
+
+import types
+
+import cases
+import keras
+import numpy as np
+import pytest
+import stepwrap
+from keras import ops
+from stepwrap import ClippedOptimizer, NormalizedOptimizer, OptimizerWrapper, normalizers
+
+pytestmark = pytest.mark.usefixtures("clean_registry")
+ADAM = keras.optimizers.Adam()
+
+
+@pytest.mark.parametrize(
+    ("inner", "error", "words"),
+    [
+        (None, TypeError, ["None", "keras.optimizers.Adam(1e-3)"]),
+        (keras.optimizers.Adam, TypeError, ["not a class", "`Adam()`"]),
+        (object(), TypeError, ["builtins.object"]),
+        (types.SimpleNamespace(init=1, update=2), TypeError, ["types.SimpleNamespace"]),
+        (0.001, TypeError, ["0.001", "of type builtins.float"]),
+        ("adamm", ValueError, ["'adamm'", "Did you mean 'adam'?", "'sgd'"]),
+        ({"name": "adam"}, ValueError, ["class_name", "keras.optimizers.serialize"]),
+        (keras.optimizers.LossScaleOptimizer(ADAM), ValueError, ["LossScaleOptimizer(Norm"]),
+        (keras.optimizers.Adam(loss_scale_factor=8.0), ValueError, ["`loss_scale_factor=8.0`"]),
+        (
+            keras.optimizers.Adam(gradient_accumulation_steps=4),
+            ValueError,
+            ["`gradient_accumulation_steps=4`", "on Adam"],
+        ),
+    ],
+)
+def test_an_inner_optimizer_that_cannot_be_wrapped(inner, error, words):
+    with pytest.raises(error) as caught:
+        NormalizedOptimizer(inner)
+    assert all(word in str(caught.value) for word in ["inner_optimizer", *words][-len(words) :])
+
+
+def test_an_optimizer_of_torch():
+    torch = pytest.importorskip("torch")
+    inner = torch.optim.Adam([torch.zeros(1)])
+    with pytest.raises(TypeError, match=r"must be a Keras optimizer.*torch\.optim\.adam\.Adam"):
+        NormalizedOptimizer(inner)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "words"),
+    [
+        (lambda: NormalizedOptimizer(ADAM, "l22"), ValueError, ["'l22'", "mean 'l2'?", "'std'"]),
+        (lambda: ClippedOptimizer(ADAM, "l22"), ValueError, ["'l22'", "mean 'l2'?", "'std'"]),
+        (lambda: NormalizedOptimizer(ADAM, 2), TypeError, ["`normalization`", "2 of type int"]),
+        (lambda: NormalizedOptimizer(ADAM, None), TypeError, ["`normalization`", "None"]),
+        (lambda: ClippedOptimizer(ADAM, 2), TypeError, ["`normalization`", "2 of type int"]),
+        (
+            lambda: NormalizedOptimizer(ADAM, scope="layers"),
+            ValueError,
+            ["`scope`", "'layers'", "mean 'layer'?", "'variable', 'layer', 'global'"],
+        ),
+        (lambda: NormalizedOptimizer(ADAM, scope=None), TypeError, ["`scope`", "None"]),
+        (lambda: ClippedOptimizer(ADAM, clipnorm=0), ValueError, ["`clipnorm`", "clipnorm=0"]),
+        (lambda: ClippedOptimizer(ADAM, clipnorm=-1.0), ValueError, ["above 0", "-1.0"]),
+        (lambda: ClippedOptimizer(ADAM, clipnorm=np.inf), ValueError, ["finite", "inf"]),
+        (lambda: ClippedOptimizer(ADAM, clipnorm=np.nan), ValueError, ["finite", "nan"]),
+        (lambda: ClippedOptimizer(ADAM, clipnorm="1"), TypeError, ["number", "'1' of type str"]),
+        (lambda: ClippedOptimizer(ADAM, clipnorm=True), TypeError, ["number", "bool"]),
+        (lambda: ClippedOptimizer(ADAM, clipnorm=None), TypeError, ["number", "None"]),
+    ],
+)
+def test_arguments_of_the_wrappers(make, error, words):
+    with pytest.raises(error) as caught:
+        make()
+    assert all(word in str(caught.value) for word in words), caught.value
+
+
+@pytest.mark.parametrize("inner", [ADAM, "adam", OptimizerWrapper(ADAM)])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("clipnorm", 1.0), ("weight_decay", 0.1), ("use_ema", True), ("beta_1", 0.5)],
+)
+def test_an_argument_of_the_inner_optimizer_points_there(inner, name, value):
+    with pytest.raises(TypeError) as caught:
+        NormalizedOptimizer(inner, "l2", **{name: value})
+    message = str(caught.value)
+    assert f"no argument `{name}`" in message
+    assert f"`NormalizedOptimizer(Adam({name}={value!r}), ...)`" in message
+
+
+def test_an_unknown_argument_suggests_the_nearest_or_lists_all():
+    with pytest.raises(TypeError, match="no argument `normalisation`. Did you mean 'normalization"):
+        NormalizedOptimizer(ADAM, normalisation="l2")
+    with pytest.raises(TypeError, match="no argument `zzz`. It takes: 'inner_optimizer', 'norm"):
+        NormalizedOptimizer(ADAM, zzz=1)
+
+
+def test_a_normalizer_has_no_norm_to_clip_by():
+    normalizers.register("sign", ops.sign)
+    with pytest.raises(ValueError, match=r"'sign' was registered as a normalizer.*register_norm"):
+        ClippedOptimizer(ADAM, "sign")
+
+
+def _first_element(gradient):
+    return ops.reshape(gradient, (-1,))[0]
+
+
+@pytest.mark.parametrize("scope", ["variable", "layer", "global"])
+@pytest.mark.parametrize(
+    ("wrap", "words"),
+    [
+        (lambda: (NormalizedOptimizer, _first_element), ["'_first_element'", "shape ()"]),
+        (lambda: (NormalizedOptimizer, lambda g: ops.cast(g, "float16")), ["dtype float16"]),
+        (lambda: (NormalizedOptimizer, lambda g: None), ["None of type builtins.NoneType"]),
+        (lambda: (NormalizedOptimizer, lambda g: 3.0), ["3.0 of type builtins.float"]),
+        (lambda: (ClippedOptimizer, ops.abs), ["norm 'absolute'", "must return a scalar"]),
+        (lambda: (ClippedOptimizer, lambda g: 3.0), ["must return a scalar", "3.0"]),
+    ],
+)
+def test_a_function_that_returns_something_else_changes_nothing(wrap, words, scope):
+    cls, function = wrap()
+    words = [word.replace("absolute", function.__name__) for word in words]
+    variables = cases.variables()
+    optimizer = cls(keras.optimizers.Adam(), function, scope=scope)
+    optimizer.build(variables)
+    before = cases.values([*variables, *optimizer.variables])
+    with pytest.raises(ValueError) as caught:
+        optimizer.apply(cases.gradients(variables), variables)
+    assert all(word in str(caught.value) for word in words), caught.value
+    cases.assert_equal(cases.values([*variables, *optimizer.variables]), before)
+
+
+def test_a_registered_norm_that_is_no_scalar_is_named():
+    normalizers.register_norm("rows", lambda gradient: ops.sum(ops.abs(gradient), axis=0))
+    variables = cases.variables()
+    with pytest.raises(ValueError, match=r"norm 'rows' must return a scalar.*shape \(3,\)"):
+        NormalizedOptimizer("adam", "rows").apply(cases.gradients(variables), variables)
+
+
+@pytest.mark.parametrize(
+    "hook",
+    [
+        lambda self, gradients, variables: gradients[:-1],
+        lambda self, gradients, variables: [ops.cast(g, "float16") for g in gradients],
+        lambda self, gradients, variables: [ops.sum(g) for g in gradients],
+        lambda self, gradients, variables: [None for g in gradients],
+    ],
+)
+def test_a_hook_that_returns_something_else_changes_nothing(hook):
+    wrapper = type("Mine", (OptimizerWrapper,), {"transform_gradients": hook})
+    variables = cases.variables()
+    optimizer = wrapper("adam")
+    optimizer.build(variables)
+    before = cases.values([*variables, *optimizer.variables])
+    with pytest.raises(ValueError, match=r"Mine\.transform_gradients must return"):
+        optimizer.apply(cases.gradients(variables), variables)
+    cases.assert_equal(cases.values([*variables, *optimizer.variables]), before)
+
+
+def test_variables_it_was_not_built_for():
+    variables = cases.variables()
+    optimizer = cases.AveragedGradient("adam")
+    optimizer.build(variables)
+    strangers = cases.variables()
+    before = cases.values([*variables, *strangers, *optimizer.variables])
+    with pytest.raises(ValueError, match="Unknown variable"):
+        optimizer.apply(cases.gradients(strangers), strangers)
+    cases.assert_equal(cases.values([*variables, *strangers, *optimizer.variables]), before)
+
+
+def test_an_inner_optimizer_built_for_other_variables():
+    inner = keras.optimizers.Adam()
+    inner.build(cases.variables())
+    optimizer = NormalizedOptimizer(inner)
+    with pytest.raises(ValueError, match="Unknown variable"):
+        optimizer.build(cases.variables())
+    assert not optimizer.built
+
+
+def test_apply_needs_variables_until_it_is_built():
+    with pytest.raises(ValueError, match=r"`trainable_variables`.*not built"):
+        NormalizedOptimizer("sgd").apply(cases.gradients(cases.variables()))
+
+
+def test_apply_needs_one_gradient_for_each_variable():
+    variables = cases.variables()
+    with pytest.raises(ValueError, match="Received 2 gradients and 3 variables"):
+        NormalizedOptimizer("sgd").apply(cases.gradients(variables)[:2], variables)
+
+
+def test_set_weights():
+    optimizer = NormalizedOptimizer("adam")
+    with pytest.raises(ValueError, match="built"):
+        optimizer.set_weights([])
+    optimizer.build(cases.variables())
+    before = cases.values(optimizer.variables)
+    with pytest.raises(ValueError, match="Received 1 weights"):
+        optimizer.set_weights([np.zeros(())])
+    wrong = [np.ones(value.shape) for value in before]
+    wrong[-1] = np.ones((9, 9))
+    with pytest.raises(ValueError, match="number and shape"):
+        optimizer.set_weights(wrong)
+    cases.assert_equal(cases.values(optimizer.variables), before)
+
+
+def test_an_argument_that_is_not_kept_cannot_be_saved():
+    class Forgetful(stepwrap.OptimizerWrapper):
+        def __init__(self, inner_optimizer, strength=1.0, name=None):
+            super().__init__(inner_optimizer, name=name)
+
+    with pytest.raises(AttributeError, match=r"Add `self\.strength = strength`"):
+        Forgetful("sgd").get_config()

@@ -1,0 +1,329 @@
+"""The suite that every wrapper of the catalogue passes, around every base optimizer."""
+
+import functools
+
+import cases
+import keras
+import numpy as np
+import pytest
+import stepwrap
+from cases import BACKEND, BASE_OPTIMIZERS, WRAPPERS
+from keras import ops
+
+COMPILED = dict(jit_compile=True)
+GRAPH = dict(jit_compile=False)
+EAGER = dict(jit_compile=False, run_eagerly=True)
+MODES = [GRAPH, EAGER] if BACKEND == "torch" else [COMPILED, GRAPH, EAGER]
+
+compiled_backend = pytest.mark.skipif(BACKEND == "torch", reason="torch traces nothing by default")
+
+
+@pytest.fixture(params=WRAPPERS)
+def wrap(request):
+    return WRAPPERS[request.param]
+
+
+@pytest.fixture(params=BASE_OPTIMIZERS)
+def base(request):
+    return BASE_OPTIMIZERS[request.param]
+
+
+def test_every_keras_optimizer_is_covered():
+    names = {name for name in dir(keras.optimizers) if name[0].isupper()}
+    assert names - set(BASE_OPTIMIZERS) == {"LossScaleOptimizer", "Optimizer", "OptimizerMap"}
+
+
+def test_config_round_trip_twice(wrap, base):
+    optimizer = wrap(base())
+    config = keras.optimizers.serialize(optimizer)
+    for _ in range(2):
+        copy = keras.optimizers.deserialize(config)
+        assert type(copy) is type(optimizer)
+        assert keras.optimizers.serialize(copy) == config
+        assert type(copy).from_config(copy.get_config()).get_config() == copy.get_config()
+
+
+def test_resumes_bit_exact_from_a_saved_model(wrap, base, tmp_path):
+    uninterrupted = cases.model(wrap(base()), **EAGER)
+    cases.fit(uninterrupted)
+    cases.fit(uninterrupted)
+
+    network = cases.model(wrap(base()), **EAGER)
+    cases.fit(network)
+    network.save(tmp_path / "model.keras")
+    saved = cases.state(network)
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    loaded.run_eagerly = True  # not part of the file
+    cases.assert_equal(cases.state(loaded), saved)
+    cases.fit(loaded)
+    cases.assert_equal(cases.state(loaded), cases.state(uninterrupted))
+
+
+def test_resumes_bit_exact_from_a_weights_file(wrap, base, tmp_path):
+    network = cases.model(wrap(base()), **EAGER)
+    cases.fit(network)
+    network.save_weights(tmp_path / "model.weights.h5")
+    cases.fit(network)
+
+    other = cases.model(wrap(base()), **EAGER)
+    other.optimizer.build(other.trainable_variables)
+    other.load_weights(tmp_path / "model.weights.h5")
+    cases.fit(other)
+    cases.assert_equal(cases.state(other), cases.state(network))
+
+
+def test_apply_gives_the_inner_optimizer_the_transformed_gradients(wrap, base):
+    """A step of the wrapper is a bare step on what its hooks make of the gradients."""
+    wrapped, bare = wrap(base()), base()
+    variables, others = cases.variables(), cases.variables()
+    stack = [wrapped]
+    while isinstance(stack[-1].inner_optimizer, stepwrap.OptimizerWrapper):
+        stack.append(stack[-1].inner_optimizer)
+    recorder = _Recorder(stack[-1].inner_optimizer)
+    stack[-1].inner_optimizer = recorder
+    for seed in range(3):
+        wrapped.apply(cases.gradients(variables, seed), variables)
+        bare.apply(recorder.gradients, others)
+    cases.assert_equal(cases.values(variables), cases.values(others))
+
+
+class _Recorder(stepwrap.OptimizerWrapper):
+    """Keeps the gradients that come through."""
+
+    def transform_gradients(self, gradients, variables):
+        self.gradients = tuple(gradients)
+        return gradients
+
+
+def test_variables_without_a_gradient_are_left_alone(wrap, base):
+    variables = cases.variables()
+    optimizer = wrap(base())
+    optimizer.build(variables)
+    before = cases.values(variables)
+    gradients = cases.gradients(variables)
+    if isinstance(optimizer, stepwrap.OptimizerWrapper) and hasattr(optimizer, "optimizers"):
+        gradients = [gradients[0], gradients[1], None]  # each part needs one
+    else:
+        gradients = [gradients[0], None, None]
+    with pytest.warns(UserWarning, match="Gradients do not exist"):
+        optimizer.apply(gradients, variables)
+    for gradient, variable, value in zip(gradients, variables, before, strict=True):
+        changed = np.any(ops.convert_to_numpy(variable) != value)
+        assert changed == (gradient is not None)
+
+
+def test_no_gradient_at_all_is_an_error_as_in_keras(wrap):
+    variables = cases.variables()
+    with pytest.raises(ValueError, match="No gradients provided for any variable"):
+        wrap(keras.optimizers.SGD()).apply([None, None, None], variables)
+
+
+def test_frozen_layers_stay_as_they_are(wrap, base):
+    network = cases.model()
+    network.get_layer("hidden").trainable = False
+    network.compile(wrap(base()), loss="mse")
+    frozen = cases.values(network.get_layer("hidden").weights)
+    free = cases.values(network.get_layer("out").weights)
+    cases.fit(network)
+    cases.assert_equal(cases.values(network.get_layer("hidden").weights), frozen)
+    changed = cases.values(network.get_layer("out").weights)
+    assert all(np.any(new != old) for new, old in zip(changed, free, strict=True))
+
+
+def test_constraints_hold_after_the_step(wrap, base):
+    variables = cases.variables(constraint=keras.constraints.NonNeg())
+    optimizer = wrap(base())
+    for seed in range(3):
+        optimizer.apply(cases.gradients(variables, seed), variables)
+    assert all(np.all(value >= 0) for value in cases.values(variables))
+    assert any(np.any(value == 0) for value in cases.values(variables))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
+def test_dtypes_are_kept(wrap, base, dtype, float64):
+    bare_optimizer, bare = base(), cases.variables(dtype)
+    before = cases.values(bare)
+    try:
+        for seed in range(2):
+            bare_optimizer.apply(cases.gradients(bare, seed), bare)
+    except Exception as error:
+        pytest.skip(f"bare {bare_optimizer.name} fails on {dtype}: {type(error).__name__}")
+    optimizer, variables = wrap(base()), cases.variables(dtype)
+    for seed in range(2):
+        optimizer.apply(cases.gradients(variables, seed), variables)
+    for variable, bare_variable, value in zip(variables, bare, before, strict=True):
+        assert variable.dtype == dtype
+        after, bare_after = cases.values([variable, bare_variable])
+        assert after.dtype == value.dtype and after.shape == value.shape
+        # Some of Keras' optimizers lose themselves in 16 bits; the wrapper must not add to it.
+        if np.all(np.isfinite(bare_after.astype("float32"))):
+            assert np.all(np.isfinite(after.astype("float32")))
+            assert np.any(after != value) or np.all(bare_after == value)
+
+
+def test_compiled_and_eager_agree(wrap, base):
+    weights, bare_weights = _weights_by_mode(lambda: wrap(base())), _bare_weights_by_mode(base)
+    for mode in range(1, len(MODES)):
+        for number, reference in enumerate(weights[0]):
+            # As far as compilation moves the bare optimizer, or a few roundings.
+            moved = np.max(np.abs(bare_weights[mode][number] - bare_weights[0][number]))
+            np.testing.assert_allclose(
+                weights[mode][number], reference, atol=1e-5 + 10 * moved, rtol=0
+            )
+
+
+def _weights_by_mode(make_optimizer):
+    networks = [cases.model(make_optimizer(), **mode) for mode in MODES]
+    for network in networks:
+        cases.fit(network)
+    return [cases.values(network.weights) for network in networks]
+
+
+_bare_weights_by_mode = functools.cache(_weights_by_mode)
+
+
+def test_loss_goes_down_on_handwritten_digits(wrap, base):
+    load_digits = pytest.importorskip("sklearn.datasets").load_digits
+    x, y = load_digits(return_X_y=True)
+    x = (x / 16).astype("float32")[:512]
+    y = y[:512]
+    keras.utils.set_random_seed(2)
+    network = keras.Sequential(
+        [keras.Input((64,)), keras.layers.Dense(16, "relu"), keras.layers.Dense(10)]
+    )
+    network.compile(
+        wrap(base()),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        jit_compile=False,
+    )
+    losses = network.fit(x, y, batch_size=32, epochs=3, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+
+
+@compiled_backend
+def test_nothing_is_traced_again_after_the_first_step(wrap):
+    recorder = _Counter(keras.optimizers.Adam())
+    network = cases.model(wrap(recorder))
+    cases.fit(network)
+    traced = recorder.calls
+    cases.fit(network, epochs=3)
+    assert traced > 0
+    assert recorder.calls == traced
+
+
+class _Counter(stepwrap.OptimizerWrapper):
+    """Counts how often Python runs through the step."""
+
+    calls = 0
+
+    def transform_gradients(self, gradients, variables):
+        self.calls += 1
+        return gradients
+
+
+def test_learning_rate_scheduler(wrap):
+    network = cases.model(wrap(keras.optimizers.Adam(0.1)))
+    rates = [0.1, 0.05, 0.025]
+    history = cases.fit(
+        network, 3, callbacks=[keras.callbacks.LearningRateScheduler(lambda epoch: rates[epoch])]
+    )
+    np.testing.assert_allclose(history["learning_rate"], rates, rtol=1e-6)
+    assert float(ops.convert_to_numpy(network.optimizer.learning_rate)) == pytest.approx(0.025)
+
+
+def test_reduce_learning_rate_on_plateau(wrap):
+    network = cases.model(wrap(keras.optimizers.SGD(0.1)))
+    callback = keras.callbacks.ReduceLROnPlateau(
+        monitor="loss", factor=0.5, patience=1, min_delta=1e9, cooldown=0
+    )
+    history = cases.fit(network, 3, callbacks=[callback])
+    np.testing.assert_allclose(history["learning_rate"], [0.1, 0.1, 0.05], rtol=1e-6)
+
+
+def test_learning_rate_schedule(wrap):
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, decay_steps=1, decay_rate=0.5)
+    network = cases.model(wrap(keras.optimizers.SGD(schedule)))
+    cases.fit(network)
+    rate = float(ops.convert_to_numpy(network.optimizer.learning_rate))
+    assert rate == pytest.approx(0.1 * 0.5**3)
+    copy = keras.optimizers.deserialize(keras.optimizers.serialize(network.optimizer))
+    assert float(ops.convert_to_numpy(copy.learning_rate)) == pytest.approx(0.1)
+    with pytest.raises(TypeError, match="LearningRateSchedule"):
+        network.optimizer.learning_rate = 0.1
+
+
+def test_backup_and_restore(wrap, tmp_path):
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+    uninterrupted = cases.model(wrap(keras.optimizers.Adam(0.01)))
+    cases.fit(uninterrupted, 4)
+
+    def backup():
+        return keras.callbacks.BackupAndRestore(tmp_path / "backup")
+
+    interrupted = cases.model(wrap(keras.optimizers.Adam(0.01)))
+    with pytest.raises(KeyboardInterrupt):
+        cases.fit(interrupted, 4, callbacks=[backup(), Interrupt()])
+    resumed = cases.model(wrap(keras.optimizers.Adam(0.01)))
+    cases.fit(resumed, 4, callbacks=[backup()])
+    cases.assert_equal(cases.state(resumed), cases.state(uninterrupted))
+
+
+def test_train_on_batch_counts_iterations(wrap):
+    network = cases.model(wrap(keras.optimizers.Adam(0.01)))
+    x, y = cases.data()
+    before = network.train_on_batch(x, y)
+    for _ in range(9):
+        after = network.train_on_batch(x, y)
+    assert int(ops.convert_to_numpy(network.optimizer.iterations)) == 10
+    assert after < before
+
+
+def test_set_weights_covers_every_variable(wrap):
+    trained = cases.model(wrap(keras.optimizers.Adam(0.01)))
+    cases.fit(trained)
+    other = cases.model(wrap(keras.optimizers.Adam(0.01)))
+    other.optimizer.build(other.trainable_variables)
+    other.optimizer.set_weights(cases.values(trained.optimizer.variables))
+    cases.assert_equal(
+        cases.values(other.optimizer.variables), cases.values(trained.optimizer.variables)
+    )
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="a format of TensorFlow")
+def test_resumes_bit_exact_from_a_tensorflow_checkpoint(wrap, base, tmp_path):
+    import tensorflow as tf
+
+    network = cases.model(wrap(base()), **EAGER)
+    cases.fit(network)
+    checkpoint = tf.train.Checkpoint(model=network, optimizer=network.optimizer)
+    path = checkpoint.save(str(tmp_path / "checkpoint"))
+    cases.fit(network)
+
+    other = cases.model(wrap(base()), **EAGER)
+    other.optimizer.build(other.trainable_variables)
+    restored = tf.train.Checkpoint(model=other, optimizer=other.optimizer).restore(path)
+    restored.assert_existing_objects_matched()
+    cases.fit(other)
+    cases.assert_equal(cases.state(other), cases.state(network))
+
+
+@pytest.mark.skipif(
+    BACKEND == "tensorflow", reason="TensorFlow's optimizers have no stateless form"
+)
+def test_stateless_apply_equals_apply(wrap, base):
+    stateful, stateless = wrap(base()), wrap(base())
+    variables, others = cases.variables(), cases.variables()
+    stateful.build(variables)
+    stateless.build(others)
+    weights = [ops.convert_to_tensor(value) for value in cases.values(others)]
+    slots = [ops.convert_to_tensor(value) for value in cases.values(stateless.variables)]
+    for seed in range(3):
+        gradients = cases.gradients(variables, seed)
+        stateful.apply(gradients, variables)
+        weights, slots = stateless.stateless_apply(slots, gradients, weights)
+    cases.assert_equal(cases.values(weights), cases.values(variables))
+    cases.assert_equal(cases.values(slots), cases.values(stateful.variables))
