@@ -60,13 +60,14 @@ def run(output: pathlib.Path, epochs: int, seeds: int) -> int:
     console.print(
         f"\n[bold]stepwrap[/] on handwritten digits: {len(train[0])} images to train on, "
         f"{len(test[0])} to test on, {epochs} epochs, {seeds} seeds, "
-        f"backend {keras.backend.backend()}.\n"
+        f"backend {keras.backend.backend()}.\n",
+        soft_wrap=True,
     )
     contestants = [Contestant(base, wrapped) for base in BASE_OPTIMIZERS for wrapped in (0, 1)]
     train_all(contestants, train, test, epochs, seeds, console)
 
     console.print(terminal_table(contestants))
-    (output / "table.md").write_text(markdown_table(contestants))
+    (output / "digits_table.md").write_text(markdown_table(contestants))
     draw(contestants, output / "digits_loss.png")
     console.print(f"Loss curves: {output / 'digits_loss.png'}\nTable: {output / 'table.md'}\n")
     return 0 if continues_identically(output / "model.keras", train, console) else 1
@@ -165,7 +166,9 @@ def continues_identically(
         (keras.ops.convert_to_numpy(one), keras.ops.convert_to_numpy(other)) for one, other in pairs
     ]
     identical = all(one.tobytes() == other.tobytes() for one, other in arrays)
-    console.print(f"Saved {path} after 2 epochs, loaded it, trained both on for 2 epochs:")
+    console.print(
+        f"Saved {path} after 2 epochs, loaded it, trained both on for 2 epochs:", soft_wrap=True
+    )
     if identical:
         numbers = sum(one.size for one, _ in arrays)
         console.print(f"[green]identical[/] in all {numbers:,} numbers of weights and optimizer.\n")

@@ -38,7 +38,10 @@ def draw(contestants: Sequence[Curves], path: pathlib.Path) -> None:
         panel.set_xlabel("epoch", color=INK, fontsize=11)
         panel.set_yscale("log")
         panel.grid(which="major", color="#dddddd", linewidth=0.7)
-        panel.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4, integer=True))
+        panel.xaxis.set_major_locator(
+            matplotlib.ticker.MaxNLocator(4, steps=[1, 2, 5, 10], integer=True)
+        )
+        panel.yaxis.set_major_formatter("{x:g}")
         panel.tick_params(which="both", colors=INK, labelsize=10)
         panel.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylabel("training loss", color=INK, fontsize=11)

@@ -1,4 +1,4 @@
-"""The formulas in NumPy (float64, or wider), written from their definitions, not from the package."""
+"""The formulas in NumPy, in float64 or wider, written from their definitions alone."""
 
 import numpy as np
 

@@ -89,9 +89,11 @@ def test_an_argument_of_the_inner_optimizer_points_there(inner, name, value):
 
 
 def test_an_unknown_argument_suggests_the_nearest_or_lists_all():
-    with pytest.raises(TypeError, match="no argument `normalisation`. Did you mean 'normalization"):
+    with pytest.raises(
+        TypeError, match=r"no argument `normalisation`\. Did you mean 'normalization"
+    ):
         NormalizedOptimizer(ADAM, normalisation="l2")
-    with pytest.raises(TypeError, match="no argument `zzz`. It takes: 'inner_optimizer', 'norm"):
+    with pytest.raises(TypeError, match=r"no argument `zzz`\. It takes: 'inner_optimizer', 'norm"):
         NormalizedOptimizer(ADAM, zzz=1)
 
 

@@ -1,0 +1,43 @@
+# Everything from a fresh clone, with Python 3.11 or newer and make:
+#   make demo    train, plot, save and load on handwritten digits (about a minute)
+#   make test    style and the whole test suite;  make test BACKEND=jax|torch  on another backend
+#   make bench   the time of a wrapped step against a bare one;  BACKEND as above
+#   make images  the demo's picture and table again, into images/
+
+PYTHON ?= python3
+BACKEND ?= tensorflow
+VENV ?= .venv
+WORKERS ?= auto
+
+BIN := $(VENV)/bin
+export KERAS_BACKEND := $(BACKEND)
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+.PHONY: demo test bench images clean
+
+demo: $(VENV)/.installed-$(BACKEND)
+	$(BIN)/python -m stepwrap demo
+
+test: $(VENV)/.installed-$(BACKEND)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest -q -n $(WORKERS)
+
+bench: $(VENV)/.installed-$(BACKEND)
+	$(BIN)/python benchmarks/adam_step.py
+
+images: demo
+	cp output/demo/digits_loss.png output/demo/digits_table.md images/
+
+clean:
+	rm -rf $(VENV) output build *.egg-info
+
+# A mark for each backend, so that a second run installs nothing again.
+$(VENV)/.installed-$(BACKEND): pyproject.toml setup.py | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable ".[$(BACKEND),dev]"
+	touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "stepwrap needs Python 3.11 or newer; $(PYTHON) is older. Name another: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)

@@ -1,0 +1,139 @@
+"""The time of a wrapped Adam step as a ratio to the bare one, measured in turn in one process.
+
+    KERAS_BACKEND=tensorflow python benchmarks/adam_step.py [--repeats N]
+
+Variants run in random order within each round; a ratio is taken within its round, so that a
+drift of the machine's speed cancels. Printed: the median ratio and its quartiles.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import rich.console
+import rich.table
+
+import stepwrap
+
+BACKEND = keras.backend.backend()
+SIZES = {
+    "small: 784-300-100-10": [784, 300, 100, 10],
+    "deep: 784, 30 of 128, 10": [784, *[128] * 30, 10],
+    "large: three of 1826": [1826, 1826, 1826, 1826],
+}
+VARIANTS = {
+    "Adam": lambda: keras.optimizers.Adam(),
+    "Adam(clipnorm=1.0)": lambda: keras.optimizers.Adam(clipnorm=1.0),
+    "OptimizerWrapper": lambda: stepwrap.OptimizerWrapper(keras.optimizers.Adam()),
+    "NormalizedOptimizer": lambda: stepwrap.NormalizedOptimizer(keras.optimizers.Adam()),
+    "ClippedOptimizer": lambda: stepwrap.ClippedOptimizer(keras.optimizers.Adam()),
+}
+
+
+def variables_of(widths: list[int]) -> list[keras.Variable]:
+    """The kernels and biases of dense layers of these widths."""
+    random = np.random.default_rng(0)
+    shapes = [
+        shape
+        for rows, columns in zip(widths[:-1], widths[1:], strict=True)
+        for shape in ((rows, columns), (columns,))
+    ]
+    return [keras.Variable(random.normal(size=shape).astype("float32")) for shape in shapes]
+
+
+def stepper(
+    optimizer: keras.optimizers.Optimizer, widths: list[int], jit_compile: bool
+) -> Callable[[], None]:
+    """A function that does one step of the optimizer, as Keras' trainers do it, and waits for it."""
+    variables = variables_of(widths)
+    optimizer.build(variables)
+    random = np.random.default_rng(1)
+    gradients = [
+        keras.ops.convert_to_tensor(random.normal(size=variable.shape).astype("float32"))
+        for variable in variables
+    ]
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        @tf.function(jit_compile=jit_compile)
+        def step(gradients):  # noqa: ANN001, ANN202 (traced tensors)
+            optimizer.apply(gradients, variables)
+
+        return lambda: step(gradients)
+    if BACKEND == "jax":
+        return _jax_stepper(optimizer, variables, gradients)
+    import torch
+
+    def torch_step() -> None:
+        with torch.no_grad():
+            optimizer.apply(gradients, variables)
+
+    return torch_step
+
+
+def _jax_stepper(optimizer, variables, gradients) -> Callable[[], None]:  # noqa: ANN001
+    import jax
+
+    apply = jax.jit(optimizer.stateless_apply, donate_argnums=(0, 2))
+    state = {
+        "slots": [variable.value for variable in optimizer.variables],
+        "weights": [variable.value for variable in variables],
+    }
+
+    def step() -> None:
+        state["weights"], state["slots"] = apply(state["slots"], gradients, state["weights"])
+        jax.block_until_ready(state)
+
+    return step
+
+
+def measure(widths: list[int], jit_compile: bool, repeats: int) -> dict[str, np.ndarray]:
+    """Seconds a step: for every variant an array over the rounds."""
+    steppers = {name: stepper(make(), widths, jit_compile) for name, make in VARIANTS.items()}
+    for step in steppers.values():
+        for _ in range(5):
+            step()
+    steps = 20 if sum(widths) < 5000 else 3
+    seconds: dict[str, list[float]] = {name: [] for name in steppers}
+    random = np.random.default_rng(2)
+    for _ in range(repeats):
+        for name in random.permutation(list(steppers)):
+            start = time.perf_counter()
+            for _ in range(steps):
+                steppers[name]()
+            seconds[name].append((time.perf_counter() - start) / steps)
+    return {name: np.array(values) for name, values in seconds.items()}
+
+
+def main() -> None:
+    """Measures and prints one table for each compilation setting."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=40, help="rounds (default: %(default)s)")
+    repeats = parser.parse_args().repeats
+    console = rich.console.Console(width=110)
+    for jit_compile in (False, True) if BACKEND == "tensorflow" else (BACKEND == "jax",):
+        table = rich.table.Table(
+            title=f"{BACKEND}, {'compiled' if jit_compile else 'not compiled'}: median ratio to "
+            "bare Adam (quartiles), step alone"
+        )
+        table.add_column("optimizer")
+        columns = []
+        for size, widths in SIZES.items():
+            seconds = measure(widths, jit_compile, repeats)
+            microseconds = 1e6 * np.median(seconds["Adam"])
+            table.add_column(f"{size}\nbare: {microseconds:,.0f} µs", justify="right")
+            columns.append(seconds)
+        for name in VARIANTS:
+            quartiles = [
+                np.percentile(seconds[name] / seconds["Adam"], (50, 25, 75)) for seconds in columns
+            ]
+            table.add_row(name, *(f"{q[0]:.2f} ({q[1]:.2f} to {q[2]:.2f})" for q in quartiles))
+        console.print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""Fails loudly when a private name of Keras that stepwrap uses has gone."""
+
+import ast
+import pathlib
+
+import cases
+import keras
+import pytest
+
+import stepwrap
+from stepwrap import keras_private
+
+PACKAGE = pathlib.Path(stepwrap.__file__).parent
+
+
+def test_built_variables():
+    variables = cases.variables()
+    optimizer = keras.optimizers.Adam()
+    optimizer.build(variables)
+    assert list(keras_private.built_variables(optimizer)) == variables
+
+
+def test_check_known():
+    optimizer = keras.optimizers.Adam()
+    variables = cases.variables()
+    optimizer.build(variables)
+    keras_private.check_known(optimizer, variables)
+    with pytest.raises(ValueError, match="Unknown variable"):
+        keras_private.check_known(optimizer, cases.variables())
+
+
+def test_no_private_name_of_keras_is_used_elsewhere():
+    private = {name for cls in keras.optimizers.Optimizer.__mro__ for name in vars(cls)}
+    private |= set(vars(keras.optimizers.Adam()))
+    private = {name for name in private if name.startswith("_") and not name.startswith("__")}
+    assert "_check_variables_are_known" in private
+    for path in [*PACKAGE.glob("*.py"), *PACKAGE.glob("[wnbe]*/*.py")]:
+        if path.parent.name == "benchmarks" or path.name == "keras_private.py":
+            continue
+        used = {
+            node.attr
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Attribute)
+        }
+        assert not used & private, path
+
+
+def test_no_wrapper_names_a_backend():
+    for path in PACKAGE.glob("wrappers/*.py"):
+        names = {
+            node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)
+        }
+        assert not names & {"tf", "tensorflow", "jax", "torch"}, path

@@ -1,0 +1,47 @@
+"""The README: its code runs, its names exist, its numbers are those a script wrote."""
+
+import pathlib
+import re
+
+import keras
+import numpy as np
+import pytest
+
+from stepwrap import normalizers
+
+ROOT = pathlib.Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+@pytest.mark.usefixtures("clean_registry")
+def test_the_code_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(0)
+    namespace = {
+        "x_train": random.normal(size=(64, 64)).astype("float32"),
+        "y_train": random.integers(0, 10, size=64),
+    }
+    blocks = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    assert len(blocks) == 5
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), namespace)
+    optimizer = namespace["SquashedGradient"]("adam", sharpness=3.0)
+    copy = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
+    assert copy.sharpness == 3.0
+    [own_wrapper] = [block for block in blocks if "OptimizerWrapper" in block]
+    assert len(own_wrapper.splitlines()) < 15
+
+
+def test_the_table_of_normalizers_is_complete():
+    [table] = re.findall(r"\| name \| norm \|\n(.*?)\n\n", README, flags=re.DOTALL)
+    names = [name for row in table.splitlines() for name in re.findall(r"`(\w+)`", row[:20])]
+    assert sorted(names) == normalizers.names()
+
+
+def test_the_results_are_those_that_make_images_wrote():
+    assert (ROOT / "images" / "digits_table.md").read_text() in README
+
+
+def test_linked_files_exist():
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
+        assert (ROOT / target).is_file(), target
