@@ -9,6 +9,7 @@ drift of the machine's speed cancels. Printed: the median ratio and its quartile
 from __future__ import annotations
 
 import argparse
+import itertools
 import time
 from collections.abc import Callable
 
@@ -39,7 +40,7 @@ def variables_of(widths: list[int]) -> list[keras.Variable]:
     random = np.random.default_rng(0)
     shapes = [
         shape
-        for rows, columns in zip(widths[:-1], widths[1:], strict=True)
+        for rows, columns in itertools.pairwise(widths)
         for shape in ((rows, columns), (columns,))
     ]
     return [keras.Variable(random.normal(size=shape).astype("float32")) for shape in shapes]
@@ -48,7 +49,7 @@ def variables_of(widths: list[int]) -> list[keras.Variable]:
 def stepper(
     optimizer: keras.optimizers.Optimizer, widths: list[int], jit_compile: bool
 ) -> Callable[[], None]:
-    """A function that does one step of the optimizer, as Keras' trainers do it, and waits for it."""
+    """A function that does one step as Keras' trainers do it, and waits for its end."""
     variables = variables_of(widths)
     optimizer.build(variables)
     random = np.random.default_rng(1)
@@ -60,7 +61,7 @@ def stepper(
         import tensorflow as tf
 
         @tf.function(jit_compile=jit_compile)
-        def step(gradients):  # noqa: ANN001, ANN202 (traced tensors)
+        def step(gradients):  # noqa: ANN001 (traced tensors)
             optimizer.apply(gradients, variables)
 
         return lambda: step(gradients)

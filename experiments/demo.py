@@ -12,6 +12,7 @@ import rich.box
 import rich.console
 import rich.progress
 import rich.table
+
 import stepwrap
 
 from . import digits

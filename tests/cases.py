@@ -2,8 +2,9 @@
 
 import keras
 import numpy as np
-import stepwrap
 from keras import ops
+
+import stepwrap
 from stepwrap import checks
 
 BACKEND = keras.backend.backend()

@@ -8,6 +8,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import hypothesis
 import keras
 import pytest
+
 from stepwrap import normalizers
 
 # Compilation makes the first example slow; times are never asserted.

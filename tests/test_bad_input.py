@@ -2,12 +2,13 @@
 
 import types
 
-import cases
 import keras
 import numpy as np
 import pytest
-import stepwrap
 from keras import ops
+
+import cases
+import stepwrap
 from stepwrap import ClippedOptimizer, NormalizedOptimizer, OptimizerWrapper, normalizers
 
 pytestmark = pytest.mark.usefixtures("clean_registry")

@@ -2,13 +2,14 @@
 
 import functools
 
-import cases
 import keras
 import numpy as np
 import pytest
+from keras import ops
+
+import cases
 import stepwrap
 from cases import BACKEND, BASE_OPTIMIZERS, WRAPPERS
-from keras import ops
 
 COMPILED = dict(jit_compile=True)
 GRAPH = dict(jit_compile=False)

@@ -5,9 +5,10 @@ import hypothesis.extra.numpy
 import keras
 import numpy as np
 import pytest
+from keras import ops
+
 import references
 import stepwrap
-from keras import ops
 
 GRADIENTS = [np.array([[3.0, -4.0]], "float32"), np.array([0.1, 0.2, 0.2], "float32")]
 SCOPES = {"variable": [[0], [1]], "global": [[0, 1]]}

@@ -3,10 +3,10 @@
 import ast
 import pathlib
 
-import cases
 import keras
 import pytest
 
+import cases
 import stepwrap
 from stepwrap import keras_private
 

@@ -1,12 +1,13 @@
 """NormalizedOptimizer against float64 NumPy, block by block and step by step."""
 
-import cases
 import keras
 import numpy as np
 import pytest
+from keras import ops
+
+import cases
 import references
 import stepwrap
-from keras import ops
 from stepwrap import blocks
 
 SCOPES = {  # for the variables of `layers_of_two`, the places of each block

@@ -5,10 +5,11 @@ import hypothesis.extra.numpy
 import keras
 import numpy as np
 import pytest
-import references
-from cases import BACKEND
 from hypothesis import strategies
 from keras import ops
+
+import references
+from cases import BACKEND
 from stepwrap import normalizers
 
 NAMES = normalizers.names()

@@ -1,12 +1,13 @@
 """The contract: what a wrapper delegates, and that by itself it changes nothing."""
 
-import cases
 import keras
 import numpy as np
 import pytest
+from keras import ops
+
+import cases
 import stepwrap
 from cases import BACKEND, BASE_OPTIMIZERS
-from keras import ops
 
 
 @pytest.mark.parametrize("base", BASE_OPTIMIZERS.values(), ids=BASE_OPTIMIZERS)

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-import stepwrap
 from keras import ops
+
+import stepwrap
 from stepwrap import normalizers
 
 pytestmark = pytest.mark.usefixtures("clean_registry")

@@ -1,11 +1,11 @@
 """Saving with normalizers of a user's own, and what a failed load says."""
 
-import cases
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
+import cases
 import stepwrap
 from stepwrap import normalizers
 
