@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -13,6 +14,11 @@ def dense(gradient: Any, variable: Any) -> Any:
         return gradient
     # keras.ops.convert_to_tensor would keep the slices, duplicates and all.
     return tf.ensure_shape(tf.convert_to_tensor(gradient), variable.shape)
+
+
+def cond(predicate: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]) -> Any:
+    """A conditional in a graph, Python's own outside of one."""
+    return tf.cond(predicate, if_true, if_false)
 
 
 def replicas() -> int:

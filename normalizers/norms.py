@@ -17,6 +17,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from ..backends import current as backend
+
 Tensor = Any
 Block = Sequence[Tensor]
 Norm = Callable[[Block], Tensor]
@@ -118,7 +120,7 @@ def measure(norm: Norm, blocks: Sequence[Block]) -> list[Tensor]:
     if not getattr(norm, "overflows_early", False):
         return norms
     finite = ops.isfinite(ops.sum(ops.stack([ops.cast(norm, "float32") for norm in norms])))
-    return ops.cond(
+    return backend.cond(
         finite,
         lambda: norms,
         lambda: [measure_scaled(norm, block) if block else ops.zeros(()) for block in blocks],

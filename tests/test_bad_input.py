@@ -98,6 +98,11 @@ def test_an_unknown_argument_suggests_the_nearest_or_lists_all():
         NormalizedOptimizer(ADAM, zzz=1)
 
 
+def test_an_unknown_wrapper():
+    with pytest.raises(ValueError, match=r"'clip' is no wrapper.*'clipped', 'normalized'"):
+        stepwrap.wrappers.get("clip")
+
+
 def test_a_normalizer_has_no_norm_to_clip_by():
     normalizers.register("sign", ops.sign)
     with pytest.raises(ValueError, match=r"'sign' was registered as a normalizer.*register_norm"):

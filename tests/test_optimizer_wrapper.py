@@ -9,6 +9,10 @@ import cases
 import stepwrap
 from cases import BACKEND, BASE_OPTIMIZERS
 
+has_multi_optimizer = pytest.mark.skipif(
+    not hasattr(keras.optimizers, "MultiOptimizer"), reason="this Keras has no MultiOptimizer"
+)
+
 
 @pytest.mark.parametrize("base", BASE_OPTIMIZERS.values(), ids=BASE_OPTIMIZERS)
 def test_by_itself_it_changes_nothing(base):
@@ -140,6 +144,7 @@ def test_weight_decay_exclusions_reach_the_inner_optimizer():
     np.testing.assert_allclose(scale, before[2] * 0.95, rtol=1e-6)
 
 
+@has_multi_optimizer
 def test_learning_rate_callbacks_work_on_the_parts_of_a_multi_optimizer():
     network = cases.model(stepwrap.NormalizedOptimizer(cases._multi_optimizer()))
     cases.fit(network, callbacks=[keras.callbacks.LearningRateScheduler(lambda epoch: 0.25)])
@@ -149,6 +154,7 @@ def test_learning_rate_callbacks_work_on_the_parts_of_a_multi_optimizer():
     assert not hasattr(stepwrap.NormalizedOptimizer("sgd"), "optimizers")
 
 
+@has_multi_optimizer
 def test_inside_a_multi_optimizer_and_its_loss_scale():
     def multi(wrap, loss_scale_factor):
         optimizer_map = keras.optimizers.OptimizerMap(wrap(keras.optimizers.SGD(0.1)))

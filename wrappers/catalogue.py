@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import keras
 
+from .. import checks
 from .optimizer_wrapper import OptimizerWrapper
 
 _wrappers: dict[str, type[OptimizerWrapper]] = {}
@@ -32,5 +33,14 @@ def names() -> list[str]:
 
 
 def get(name: str) -> type[OptimizerWrapper]:
-    """The wrapper of that name."""
+    """The wrapper of that name.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    if name not in _wrappers:
+        raise ValueError(
+            f"`name` {name!r} is no wrapper.{checks.nearest(name, names())} "
+            f"Wrappers: {checks.listed(names())}."
+        )
     return _wrappers[name]
