@@ -63,15 +63,16 @@ class ClippedOptimizer(OptimizerWrapper):
         self, gradients: list[Tensor], variables: list[Variable]
     ) -> list[Tensor]:
         """The gradients, clipped block by block."""
-        return blocks.transform(self._clip, self.scope, gradients, variables)
+        return blocks.transform(self._clip_blocks, self.scope, gradients, variables)
 
-    def _clip(self, blocks: list[Block]) -> list[list[Tensor]]:
+    def _clip_blocks(self, gradient_blocks: list[Block]) -> list[list[Tensor]]:
+        norms = measure(self._norm, gradient_blocks)
         return [
-            [self._clip_to(gradient, norm) for gradient in block]
-            for block, norm in zip(blocks, measure(self._norm, blocks), strict=True)
+            [self._clip(gradient, norm) for gradient in block]
+            for block, norm in zip(gradient_blocks, norms, strict=True)
         ]
 
-    def _clip_to(self, gradient: Tensor, norm: Tensor) -> Tensor:
+    def _clip(self, gradient: Tensor, norm: Tensor) -> Tensor:
         scaled = ops.cast(ops.cast(gradient, norm.dtype) * (self.clipnorm / norm), gradient.dtype)
         # A choice, not a factor of 1, which would flush the smallest numbers to zero.
         return ops.where(norm > self.clipnorm, scaled, gradient)

@@ -89,7 +89,7 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
             if gradient is not None and not _is_overwritten(variable)
         ]
         if places:
-            seen = [self._entering(gradients[place], variables[place]) for place in places]
+            seen = [self._true_gradient(gradients[place], variables[place]) for place in places]
             transformed = self.transform_gradients(seen, [variables[place] for place in places])
             checks.same_form(f"{type(self).__name__}.transform_gradients", transformed, seen)
             for place, gradient in zip(places, transformed, strict=True):
@@ -121,7 +121,8 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
         keras_private.check_known(self, variables)
         return variables
 
-    def _entering(self, gradient: Tensor, variable: Variable) -> Tensor:
+    def _true_gradient(self, gradient: Tensor, variable: Variable) -> Tensor:
+        """The gradient of the unscaled loss, as a dense tensor."""
         gradient = backend.dense(gradient, variable)
         if self.loss_scale_factor is not None:
             gradient = gradient / self.loss_scale_factor
