@@ -70,7 +70,7 @@ def run(output: pathlib.Path, epochs: int, seeds: int) -> int:
     console.print(terminal_table(contestants))
     (output / "digits_table.md").write_text(markdown_table(contestants))
     draw(contestants, output / "digits_loss.png")
-    console.print(f"Loss curves: {output / 'digits_loss.png'}\nTable: {output / 'table.md'}\n")
+    console.print(f"Loss curves: {output / 'digits_loss.png'}\nTable: {output / 'digits_table.md'}\n")
     return 0 if continues_identically(output / "model.keras", train, console) else 1
 
 
