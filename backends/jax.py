@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+from jax import numpy as jnp
 
 
 def dense(gradient: Any, variable: Any) -> Any:
     """The gradient: JAX has no sparse ones."""
     return gradient
+
+
+def sum_of_squares(tensor: Any) -> Any:
+    """The plain formula, which XLA makes one pass of."""
+    return jnp.sum(jnp.square(tensor))
+
+
+def all_finite(scalars: Sequence[Any]) -> Any:
+    """Whether every one of the scalars is finite."""
+    return jnp.all(jnp.isfinite(jnp.stack(scalars)))
 
 
 def cond(predicate: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]) -> Any:

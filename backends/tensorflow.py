@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -14,6 +14,16 @@ def dense(gradient: Any, variable: Any) -> Any:
         return gradient
     # keras.ops.convert_to_tensor would keep the slices, duplicates and all.
     return tf.ensure_shape(tf.convert_to_tensor(gradient), variable.shape)
+
+
+def sum_of_squares(tensor: Any) -> Any:
+    """Twice TensorFlow's l2_loss, which needs no copy for the squares."""
+    return 2 * tf.nn.l2_loss(tensor)
+
+
+def all_finite(scalars: Sequence[Any]) -> Any:
+    """Whether every one of the scalars is finite."""
+    return tf.reduce_all(tf.math.is_finite(tf.stack(scalars)))
 
 
 def cond(predicate: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]) -> Any:

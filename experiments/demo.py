@@ -64,13 +64,17 @@ def run(output: pathlib.Path, epochs: int, seeds: int) -> int:
         f"backend {keras.backend.backend()}.\n",
         soft_wrap=True,
     )
-    contestants = [Contestant(base, wrapped) for base in BASE_OPTIMIZERS for wrapped in (0, 1)]
+    contestants = [
+        Contestant(base, wrapped) for base in BASE_OPTIMIZERS for wrapped in (False, True)
+    ]
     train_all(contestants, train, test, epochs, seeds, console)
 
     console.print(terminal_table(contestants))
-    (output / "digits_table.md").write_text(markdown_table(contestants))
+    (output / "digits_table.md").write_text(markdown_table(contestants), encoding="utf-8")
     draw(contestants, output / "digits_loss.png")
-    console.print(f"Loss curves: {output / 'digits_loss.png'}\nTable: {output / 'digits_table.md'}\n")
+    console.print(
+        f"Loss curves: {output / 'digits_loss.png'}\nTable: {output / 'digits_table.md'}\n"
+    )
     return 0 if continues_identically(output / "model.keras", train, console) else 1
 
 

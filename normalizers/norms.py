@@ -38,7 +38,7 @@ def l1(block: Block) -> Tensor:
 @overflows_early
 def l2(block: Block) -> Tensor:
     """sqrt(sum g²)."""
-    return ops.sqrt(total(ops.square, block))
+    return ops.sqrt(sum_of_squares(block))
 
 
 @overflows_early
@@ -56,7 +56,7 @@ def avg_l1(block: Block) -> Tensor:
 @overflows_early
 def avg_l2(block: Block) -> Tensor:
     """sqrt(mean g²)."""
-    return ops.sqrt(total(ops.square, block) / size(block))
+    return ops.sqrt(sum_of_squares(block) / size(block))
 
 
 @overflows_early
@@ -91,8 +91,8 @@ def std(block: Block) -> Tensor:
     origin = ops.reshape(block[0], (-1,))[0]
     shifted = [gradient - origin for gradient in block]
     mean = total(lambda gradient: gradient, shifted) / size(block)
-    variance = total(lambda gradient: ops.square(gradient - mean), shifted) / size(block)
-    mean_square = total(ops.square, block) / size(block)
+    variance = sum_of_squares([gradient - mean for gradient in shifted]) / size(block)
+    mean_square = sum_of_squares(block) / size(block)
     epsilon = float(np.finfo(keras.backend.standardize_dtype(block[0].dtype)).eps)
     no_spread = variance <= epsilon * mean_square
     return ops.sqrt(ops.where(no_spread, mean_square, variance))
@@ -101,6 +101,11 @@ def std(block: Block) -> Tensor:
 def total(function: Callable[[Tensor], Tensor], block: Block) -> Tensor:
     """The sum of function(g) over all elements of the block."""
     return functools.reduce(operator.add, [ops.sum(function(gradient)) for gradient in block])
+
+
+def sum_of_squares(block: Block) -> Tensor:
+    """The sum of g² over all elements of the block."""
+    return functools.reduce(operator.add, map(backend.sum_of_squares, block))
 
 
 def size(block: Block) -> int:
@@ -119,9 +124,8 @@ def measure(norm: Norm, blocks: Sequence[Block]) -> list[Tensor]:
     norms = [norm(block) if block else ops.zeros(()) for block in blocks]
     if not getattr(norm, "overflows_early", False):
         return norms
-    finite = ops.isfinite(ops.sum(ops.stack([ops.cast(norm, "float32") for norm in norms])))
     return backend.cond(
-        finite,
+        backend.all_finite([ops.cast(norm, "float32") for norm in norms]),
         lambda: norms,
         lambda: [measure_scaled(norm, block) if block else ops.zeros(()) for block in blocks],
     )

@@ -115,8 +115,6 @@ def get(normalization: str | Callable[[Tensor], Tensor]) -> Normalizer:
         ValueError: If the name is not registered.
         TypeError: If it is neither a name nor callable.
     """
-    if isinstance(normalization, Normalizer):
-        return normalization
     if callable(normalization):
         return FunctionNormalizer(_name_of(normalization), normalization)
     return _find(normalization)

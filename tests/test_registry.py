@@ -117,3 +117,5 @@ def test_the_classic_spelling():
     with pytest.raises(ValueError, match="already registered"):
         stepwrap.NormalizedOptimizer.set_normalization_function("halve", halve)
     stepwrap.NormalizedOptimizer.set_normalization_function("halve", halve, replace=True)
+    with pytest.raises(TypeError, match="`function` must be a function"):
+        stepwrap.NormalizedOptimizer.set_normalization_function("none", None)

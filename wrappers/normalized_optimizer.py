@@ -64,7 +64,7 @@ class NormalizedOptimizer(OptimizerWrapper):
         cls, name: str, function: Callable[[Tensor], Tensor], *, replace: bool = False
     ) -> None:
         """The classic spelling of `stepwrap.normalizers.register`."""
-        normalizers.register(name, function, replace=replace)
+        normalizers.register(name, checks.function("function", function), replace=replace)
 
     @classmethod
     def get_normalization_functions(cls) -> list[str]:
