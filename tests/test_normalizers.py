@@ -142,6 +142,14 @@ def compiled(function):
     return function
 
 
+@pytest.mark.parametrize("name", ["l1", "l2", "std"])
+def test_sums_over_many_elements_stay_exact(name):
+    gradient = np.random.default_rng(3).uniform(0.5, 1.5, size=(1000, 3000)).astype("float32")
+    actual = ops.convert_to_numpy(compiled(normalizers.get(name))(gradient))
+    [expected] = references.normalized(name, [gradient])
+    np.testing.assert_allclose(actual[0], expected[0], rtol=1e-5)
+
+
 def test_epsilon_is_that_of_keras():
     before = keras.config.epsilon()
     keras.config.set_epsilon(1.0)
