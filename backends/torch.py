@@ -21,7 +21,7 @@ def sum_of_squares(tensor: Any) -> Any:
 
 def all_finite(scalars: Sequence[Any]) -> Any:
     """Whether every one of the scalars is finite."""
-    return torch.isfinite(torch.stack(scalars)).all()
+    return torch.isfinite(torch.stack(list(scalars))).all()
 
 
 def cond(predicate: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]) -> Any:

@@ -143,7 +143,7 @@ def terminal_table(contestants: list[Contestant]) -> rich.table.Table:
 
 def markdown_table(contestants: list[Contestant]) -> str:
     """The results as a table for the README."""
-    rows = [COLUMNS, ("---", "---:", "---:")]
+    rows: list[tuple[str, ...]] = [COLUMNS, ("---", "---:", "---:")]
     rows += [(f"`{name}`", *rest) for name, *rest in map(results, contestants)]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 

@@ -20,13 +20,15 @@ from keras import ops
 from ..backends import current as backend
 
 Tensor = Any
-Block = Sequence[Tensor]
+Block = list[Tensor]
 Norm = Callable[[Block], Tensor]
+
+_overflowing_early: set[Norm] = set()
 
 
 def overflows_early(norm: Norm) -> Norm:
     """Marks a norm whose squares or sums can overflow where the norm itself does not."""
-    norm.overflows_early = True
+    _overflowing_early.add(norm)
     return norm
 
 
@@ -122,7 +124,7 @@ def measure(norm: Norm, blocks: Sequence[Block]) -> list[Tensor]:
     """
     blocks = [widen(block) for block in blocks]
     norms = [norm(block) if block else ops.zeros(()) for block in blocks]
-    if not getattr(norm, "overflows_early", False):
+    if norm not in _overflowing_early:
         return norms
     return backend.cond(
         backend.all_finite([ops.cast(norm, "float32") for norm in norms]),
