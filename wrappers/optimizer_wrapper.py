@@ -141,6 +141,10 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
         if not self.inner_optimizer.built:
             self.inner_optimizer.build(variables)
         keras_private.check_known(self.inner_optimizer, variables)
+        # TensorFlow's checkpoints follow attributes, not the list in which Keras'
+        # MultiOptimizer keeps its parts: without these their state would be lost.
+        for index, part in enumerate(getattr(self, "optimizers", ())):
+            setattr(self, f"_part_{index}", part)
         super().build(variables)
 
     # What belongs to the inner optimizer.
