@@ -125,7 +125,7 @@ def test_no_gradient_at_all_is_an_error_as_in_keras(wrap):
 def test_frozen_layers_stay_as_they_are(wrap, base):
     network = cases.model()
     network.get_layer("hidden").trainable = False
-    network.compile(wrap(base()), loss="mse")
+    network.compile(wrap(base()), loss="mse", **EAGER)
     frozen = cases.values(network.get_layer("hidden").weights)
     free = cases.values(network.get_layer("out").weights)
     cases.fit(network)
