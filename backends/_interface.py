@@ -21,5 +21,5 @@ class Backend(Protocol):
     def cond(self, predicate: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]) -> Any:
         """The result of one of two functions that change no state, the other one not run."""
 
-    def replicas(self) -> int:
-        """How many replicas train in step, each handing its own gradients to the optimizer."""
+    def refuse_replicas(self, wrapper: str) -> None:
+        """Raises where several replicas hand over gradients that are not summed yet."""

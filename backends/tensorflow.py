@@ -31,6 +31,12 @@ def cond(predicate: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]
     return tf.cond(predicate, if_true, if_false)
 
 
-def replicas() -> int:
-    """The replicas of the tf.distribute strategy in scope."""
-    return tf.distribute.get_strategy().num_replicas_in_sync
+def refuse_replicas(wrapper: str) -> None:
+    """Raises under a tf.distribute strategy of several replicas."""
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    if replicas > 1:
+        raise ValueError(
+            f"{wrapper} cannot train on {replicas} replicas yet: a tf.distribute strategy hands "
+            "every replica's gradients to the optimizer before they are summed. Use "
+            "tf.distribute.OneDeviceStrategy, or no strategy."
+        )

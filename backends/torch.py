@@ -29,6 +29,5 @@ def cond(predicate: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]
     return if_true() if predicate else if_false()
 
 
-def replicas() -> int:
-    """1: DistributedDataParallel averages gradients before the optimizer sees them."""
-    return 1
+def refuse_replicas(wrapper: str) -> None:
+    """Nothing to refuse: DistributedDataParallel averages gradients before the optimizer."""

@@ -73,6 +73,7 @@ class ClippedOptimizer(OptimizerWrapper):
         ]
 
     def _clip(self, gradient: Tensor, norm: Tensor) -> Tensor:
-        scaled = ops.cast(ops.cast(gradient, norm.dtype) * (self.clipnorm / norm), gradient.dtype)
+        scale = self.clipnorm / ops.maximum(norm, self.clipnorm)
+        scaled = ops.cast(ops.cast(gradient, norm.dtype) * scale, gradient.dtype)
         # A choice, not a factor of 1, which would flush the smallest numbers to zero.
         return ops.where(norm > self.clipnorm, scaled, gradient)

@@ -132,16 +132,11 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
         """Makes the state of the inner optimizer and of the wrapper; once is enough."""
         if self.built:
             return
-        if backend.replicas() > 1:
-            raise ValueError(
-                f"{type(self).__name__} cannot train on {backend.replicas()} replicas yet: a "
-                "tf.distribute strategy hands every replica's gradients to the optimizer before "
-                "they are summed. Use tf.distribute.OneDeviceStrategy, or no strategy."
-            )
+        backend.refuse_replicas(type(self).__name__)
         if not self.inner_optimizer.built:
             self.inner_optimizer.build(variables)
         keras_private.check_known(self.inner_optimizer, variables)
-        # TensorFlow's checkpoints follow attributes, not the list in which Keras'
+        # Checkpoints of the backend follow attributes, not the list in which Keras'
         # MultiOptimizer keeps its parts: without these their state would be lost.
         for index, part in enumerate(getattr(self, "optimizers", ())):
             setattr(self, f"_part_{index}", part)
