@@ -69,12 +69,12 @@ def avg_l1_l2(block: Block) -> Tensor:
 
 def largest(block: Block) -> Tensor:
     """max |g|."""
-    return functools.reduce(ops.maximum, [ops.max(ops.abs(gradient)) for gradient in block])
+    return ops.max(ops.stack([ops.max(ops.abs(gradient)) for gradient in block]))
 
 
 def smallest(block: Block) -> Tensor:
     """min |g|."""
-    return functools.reduce(ops.minimum, [ops.min(ops.abs(gradient)) for gradient in block])
+    return ops.min(ops.stack([ops.min(ops.abs(gradient)) for gradient in block]))
 
 
 def min_max(block: Block) -> Tensor:

@@ -52,6 +52,17 @@ def test_the_norm_after_clipping_is_the_bound(normalization, magnitude):
     assert references.norm(normalization, [result]) == pytest.approx(0.5, rel=1e-5)
 
 
+@pytest.mark.parametrize("magnitude", [1.0, 1e200])
+@pytest.mark.parametrize("normalization", references.NORMS)
+def test_float64(normalization, magnitude, float64):
+    gradient = np.random.default_rng(2).normal(size=(8, 5)) * magnitude
+    tensor = ops.convert_to_tensor(gradient, "float64")
+    optimizer = stepwrap.ClippedOptimizer("sgd", normalization, clipnorm=0.1)
+    [result] = optimizer.transform_gradients([tensor], [None])
+    [expected] = references.clipped(normalization, [gradient], 0.1)
+    np.testing.assert_allclose(ops.convert_to_numpy(result), expected.astype("float64"), rtol=1e-12)
+
+
 def test_low_precision():
     gradient = np.full((300,), 1000.0, "float16")  # the sum of squares is beyond float16
     [result] = clip([gradient], "l2", clipnorm=1.0)

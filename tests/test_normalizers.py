@@ -74,6 +74,19 @@ def test_values_in_float64(name, magnitude, float64):
     np.testing.assert_allclose(actual, expected.astype("float64"), rtol=1e-12)
 
 
+@pytest.mark.parametrize("magnitude", [1.0, 1e200])
+@pytest.mark.parametrize("name", NAMES)
+def test_blocks_in_float64(name, magnitude, float64):
+    random = np.random.default_rng(4)
+    block = [random.normal(size=shape) * magnitude for shape in ((6, 5), (5,), ())]
+    tensors = [ops.convert_to_tensor(gradient, "float64") for gradient in block]
+    [results] = normalizers.get(name).normalize([tensors])
+    for result, expected in zip(results, references.normalized(name, block), strict=True):
+        actual = ops.convert_to_numpy(result)
+        assert actual.dtype == np.float64
+        np.testing.assert_allclose(actual, expected.astype("float64"), rtol=1e-12)
+
+
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 @pytest.mark.parametrize("name", NAMES)
 def test_low_precision_is_computed_in_float32(name, dtype):

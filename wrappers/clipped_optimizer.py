@@ -73,7 +73,8 @@ class ClippedOptimizer(OptimizerWrapper):
         ]
 
     def _clip(self, gradient: Tensor, norm: Tensor) -> Tensor:
-        scale = self.clipnorm / ops.maximum(norm, self.clipnorm)
+        exceeds = norm > self.clipnorm
+        scale = self.clipnorm / ops.where(exceeds, norm, self.clipnorm)
         scaled = ops.cast(ops.cast(gradient, norm.dtype) * scale, gradient.dtype)
         # A choice, not a factor of 1, which would flush the smallest numbers to zero.
-        return ops.where(norm > self.clipnorm, scaled, gradient)
+        return ops.where(exceeds, scaled, gradient)
