@@ -142,6 +142,19 @@ def gradients(variables, seed=0):
     ]
 
 
+def compiled(function):
+    """The function as the backend compiles it; torch runs it as it is."""
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(function, jit_compile=True)
+    if BACKEND == "jax":
+        import jax
+
+        return jax.jit(function)
+    return function
+
+
 def values(variables):
     return [ops.convert_to_numpy(variable).copy() for variable in variables]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies
 from keras import ops
 
 import references
-from cases import BACKEND
+from cases import compiled
 from stepwrap import normalizers
 
 NAMES = normalizers.names()
@@ -141,18 +141,6 @@ def test_values_when_compiled(name, shape, magnitude):
     np.testing.assert_allclose(
         actual, expected, rtol=tolerance(name, gradient), atol=SMALLEST_NORMAL
     )
-
-
-def compiled(function):
-    if BACKEND == "tensorflow":
-        import tensorflow as tf
-
-        return tf.function(function, jit_compile=True)
-    if BACKEND == "jax":
-        import jax
-
-        return jax.jit(function)
-    return function
 
 
 @pytest.mark.parametrize("name", ["l1", "l2", "std"])
