@@ -190,7 +190,7 @@ _bare_weights_by_mode = functools.cache(_weights_by_mode)
 def test_loss_goes_down_on_handwritten_digits(wrap, base):
     pytest.importorskip("sklearn")
     if not _learns_digits(base):
-        pytest.skip("the bare optimizer does not learn: Keras' Adafactor divides 0 by 0 there")
+        pytest.skip("the bare optimizer does not learn either: Adafactor becomes NaN, Ftrl stalls")
     losses, finite = _train_on_digits(wrap(base()))
     assert finite and losses[-1] < losses[0]
 
