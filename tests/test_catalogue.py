@@ -147,14 +147,15 @@ def test_constraints_hold_after_the_step(wrap, base):
 def test_dtypes_are_kept(wrap, base, dtype, float64):
     bare_optimizer, bare = base(), cases.variables(dtype)
     before = cases.values(bare)
+    steps = [cases.gradients(bare, seed) for seed in range(2)]
     try:
-        for seed in range(2):
-            bare_optimizer.apply(cases.gradients(bare, seed), bare)
+        for gradients in steps:
+            bare_optimizer.apply(gradients, bare)
     except Exception as error:
         pytest.skip(f"bare {bare_optimizer.name} fails on {dtype}: {type(error).__name__}")
     optimizer, variables = wrap(base()), cases.variables(dtype)
-    for seed in range(2):
-        optimizer.apply(cases.gradients(variables, seed), variables)
+    for gradients in steps:
+        optimizer.apply(gradients, variables)
     for variable, bare_variable, value in zip(variables, bare, before, strict=True):
         assert variable.dtype == dtype
         after, bare_after = cases.values([variable, bare_variable])
@@ -167,14 +168,20 @@ def test_dtypes_are_kept(wrap, base, dtype, float64):
 def test_compiled_and_eager_agree(wrap, base):
     if BACKEND == "torch" and base is not keras.optimizers.Adam:
         pytest.skip("torch.compile takes 10 seconds an optimizer: one stands for all")
-    weights, bare_weights = _weights_by_mode(lambda: wrap(base())), _bare_weights_by_mode(base)
-    for mode in range(1, len(MODES)):
-        for number, reference in enumerate(weights[0]):
-            # As far as compilation moves the bare optimizer, or a few roundings.
-            moved = np.max(np.abs(bare_weights[mode][number] - bare_weights[0][number]))
-            np.testing.assert_allclose(
-                weights[mode][number], reference, atol=1e-5 + 10 * moved, rtol=0
-            )
+    if _largest_difference(_bare_weights_by_mode(base)) > FEW_ROUNDINGS:
+        pytest.skip("the bare optimizer itself does not: ScheduleFreeAdamW")
+    assert _largest_difference(_weights_by_mode(lambda: wrap(base()))) <= FEW_ROUNDINGS
+
+
+FEW_ROUNDINGS = 1e-6  # of weights of order 1 in float32, three steps
+
+
+def _largest_difference(weights_by_mode):
+    return max(
+        np.max(np.abs(one - other))
+        for weights in weights_by_mode[1:]
+        for one, other in zip(weights, weights_by_mode[0], strict=True)
+    )
 
 
 def _weights_by_mode(make_optimizer):

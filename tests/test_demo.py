@@ -43,9 +43,9 @@ def test_an_output_folder_that_cannot_be_written(tmp_path):
     assert "--output" in result.stdout
 
 
-@pytest.mark.parametrize("arguments", [["demo", "--epochs", "0"], ["demo", "--seeds", "-1"]])
+@pytest.mark.parametrize("arguments", [["--epochs", "0"], ["--seeds", "-1"], ["--seeds", "x"]])
 def test_numbers_that_make_no_sense(arguments, tmp_path):
-    result = run(*arguments, cwd=tmp_path)
+    result = run("demo", *arguments, cwd=tmp_path)
     assert result.returncode == 2
     assert "must be a whole number above 0" in result.stderr
 

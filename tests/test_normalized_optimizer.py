@@ -80,7 +80,8 @@ def test_a_layer_of_several_dtypes_shares_one_norm(float64):
         results, gradients, references.normalized("l2", exact), strict=True
     ):
         assert result.dtype == gradient.dtype
-        np.testing.assert_allclose(ops.convert_to_numpy(result), expected, rtol=1e-3)
+        actual = ops.convert_to_numpy(result)
+        np.testing.assert_allclose(actual, expected, rtol=np.finfo(actual.dtype).eps)
 
 
 def test_empty_gradients_count_for_nothing():
