@@ -2,15 +2,26 @@
 
 from importlib.metadata import version
 
-from . import normalizers, wrappers
-from .wrappers import ClippedOptimizer, NormalizedOptimizer, OptimizerWrapper
+from . import callbacks, normalizers, wrappers
+from .wrappers import (
+    ClippedOptimizer,
+    L4Adam,
+    L4Mom,
+    L4Wrapper,
+    NormalizedOptimizer,
+    OptimizerWrapper,
+)
 
 __version__ = version("stepwrap")
 
 __all__ = [
     "ClippedOptimizer",
+    "L4Adam",
+    "L4Mom",
+    "L4Wrapper",
     "NormalizedOptimizer",
     "OptimizerWrapper",
+    "callbacks",
     "normalizers",
     "wrappers",
 ]

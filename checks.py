@@ -7,11 +7,15 @@ import difflib
 import inspect
 import math
 import numbers
+import os
+import pathlib
 import reprlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
+
+from . import stack
 
 
 def choice(argument: str, value: Any, options: Sequence[str]) -> str:
@@ -39,6 +43,77 @@ def positive(argument: str, value: Any) -> float:
             f"Received: {argument}={value!r}."
         )
     return float(value)
+
+
+def number(
+    argument: str,
+    value: Any,
+    *,
+    above: float = -math.inf,
+    least: float = -math.inf,
+    most: float = math.inf,
+) -> float:
+    """A finite number in a range whose lower end is open (`above`) or closed (`least`)."""
+    bounds = [
+        words
+        for bound, words in (
+            (above, f"above {above:g}"),
+            (least, f"at least {least:g}"),
+            (most, f"at most {most:g}"),
+        )
+        if math.isfinite(bound)
+    ]
+    wanted = f"`{argument}` must be a finite number{' ' if bounds else ''}{' and '.join(bounds)}."
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(
+            f"{wanted} Received: {argument}={_brief(value)} of type {type(value).__name__}."
+        )
+    if not (math.isfinite(value) and value > above and least <= value <= most):
+        raise ValueError(f"{wanted} Received: {argument}={value!r}.")
+    return float(value)
+
+
+def count(argument: str, value: Any) -> int:
+    """A whole number above zero."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(
+            f"`{argument}` must be a whole number above 0. "
+            f"Received: {argument}={_brief(value)} of type {type(value).__name__}."
+        )
+    if value < 1:
+        raise ValueError(
+            f"`{argument}` must be a whole number above 0. Received: {argument}={value!r}."
+        )
+    return int(value)
+
+
+def new_file(argument: str, value: Any) -> pathlib.Path:
+    """A path where a file can be made: its folder exists."""
+    if not isinstance(value, str | os.PathLike):
+        raise TypeError(
+            f"`{argument}` must be the path of a file. "
+            f"Received: {_brief(value)} of type {type(value).__name__}."
+        )
+    path = pathlib.Path(value)
+    if path.is_dir() or not path.parent.is_dir():
+        raise ValueError(
+            f"`{argument}` must be the path of a file in a folder that exists. "
+            f"Received: {argument}={str(value)!r}."
+        )
+    return path
+
+
+def loss(value: Any) -> Any:
+    """A scalar loss."""
+    shape = getattr(value, "shape", ())
+    if getattr(shape, "rank", 0) is None:  # a TensorFlow graph does not know it yet
+        return value
+    if tuple(shape) != ():
+        raise ValueError(
+            f"`loss` must be a scalar. Received a loss of shape {tuple(shape)}. Reduce it first, "
+            "for example with `keras.ops.mean`."
+        )
+    return value
 
 
 def function(argument: str, value: Any) -> Any:
@@ -100,27 +175,36 @@ def keras_optimizer_classes() -> list[type[keras.optimizers.Optimizer]]:
     ]
 
 
-def wrappable(wrapper: str, inner_optimizer: keras.optimizers.Optimizer) -> None:
-    """Refuses inner optimizers that would hand a wrapper gradients it must not see."""
-    if isinstance(inner_optimizer, keras.optimizers.LossScaleOptimizer):
-        raise ValueError(
-            f"`inner_optimizer` must not be a LossScaleOptimizer: {wrapper} would see scaled "
-            "gradients. Put the loss scaler outside: "
-            f"`keras.optimizers.LossScaleOptimizer({wrapper}(...))`."
-        )
-    for part in getattr(inner_optimizer, "optimizers", [inner_optimizer]):
-        if part.loss_scale_factor is not None:
+def wrappable(
+    wrapper: str, inner_optimizer: keras.optimizers.Optimizer, *, takes_steps: bool
+) -> None:
+    """Refuses inner optimizers that would make a wrapper see or do something wrong."""
+    for member in stack.walk(inner_optimizer):
+        if isinstance(member, keras.optimizers.LossScaleOptimizer):
             raise ValueError(
-                f"`loss_scale_factor={part.loss_scale_factor}` on {type(part).__name__} would "
+                f"`inner_optimizer` must not be a LossScaleOptimizer: {wrapper} would see scaled "
+                "gradients. Put the loss scaler outside: "
+                f"`keras.optimizers.LossScaleOptimizer({wrapper}(...))`."
+            )
+    for leaf in stack.leaves(inner_optimizer):
+        if leaf.loss_scale_factor is not None:
+            raise ValueError(
+                f"`loss_scale_factor={leaf.loss_scale_factor}` on {type(leaf).__name__} would "
                 f"let {wrapper} see scaled gradients. Leave it out and put "
                 f"`keras.optimizers.LossScaleOptimizer` around {wrapper}."
             )
-        if part.gradient_accumulation_steps is not None:
+        if leaf.gradient_accumulation_steps is not None:
             raise ValueError(
-                f"`gradient_accumulation_steps={part.gradient_accumulation_steps}` on "
-                f"{type(part).__name__} would let {wrapper} see the gradient of every "
+                f"`gradient_accumulation_steps={leaf.gradient_accumulation_steps}` on "
+                f"{type(leaf).__name__} would let {wrapper} see the gradient of every "
                 "micro-batch rather than their mean. Leave it out and raise the batch size, "
                 "or average the gradients in a training loop before `apply`."
+            )
+        if takes_steps and leaf.use_ema:
+            raise ValueError(
+                f"`use_ema=True` on {type(leaf).__name__} would average weights that are never "
+                f"written, for {wrapper} changes the step on its way to the weights. Leave it out "
+                "and average outside the optimizer, for example in a callback."
             )
 
 
@@ -157,19 +241,27 @@ def _owner_of_argument(name: str, inner_optimizer: Any) -> str | None:
     return cls.__name__ if name in inspect.signature(cls.__init__).parameters else None
 
 
-def same_form(what: str, results: Sequence[Any], gradients: Sequence[Any]) -> None:
-    """Refuses results that differ from the gradients in number, shape or dtype."""
-    if len(results) != len(gradients):
+def same_form(what: str, results: Sequence[Any], models: Sequence[Any], model: str) -> None:
+    """Refuses results that differ from their models in number, shape or dtype.
+
+    Args:
+        what: What returned the results.
+        results: The results.
+        models: A tensor or variable for each result.
+        model: What the models are, in the singular.
+    """
+    if len(results) != len(models):
         raise ValueError(
-            f"{what} must return one gradient for each of the {len(gradients)} it was given. "
+            f"{what} must return one tensor for each of the {len(models)} {model}s it was given. "
             f"It returned {len(results)}."
         )
-    for result, gradient in zip(results, gradients, strict=True):
+    for result, expected in zip(results, models, strict=True):
+        expected = expected.value if isinstance(expected, keras.Variable) else expected
         shape, dtype = getattr(result, "shape", None), getattr(result, "dtype", None)
-        if shape != gradient.shape or dtype != gradient.dtype:
+        if shape != expected.shape or dtype != expected.dtype:
             raise ValueError(
-                f"{what} must return a tensor of the gradient's shape and dtype, "
-                f"{_form(gradient)}. It returned {_form(result)}. "
+                f"{what} must return a tensor of the {model}'s shape and dtype, "
+                f"{_form(expected)}. It returned {_form(result)}. "
                 "`keras.ops.reshape` and `keras.ops.cast` mend that."
             )
 

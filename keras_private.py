@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -26,3 +26,15 @@ def check_known(optimizer: keras.optimizers.Optimizer, variables: Sequence[Any])
     variables to those of Keras, and replicas to their distributed variable.
     """
     optimizer._check_variables_are_known(variables)
+
+
+PARALLEL_UPDATE_STEP = "_parallel_update_step"
+
+
+def parallel_update_step(optimizer: keras.optimizers.Optimizer) -> Callable | None:
+    """What updates all variables at once, in the optimizers that Keras rewrote for PyTorch.
+
+    `_parallel_update_step(gradients, variables, learning_rate)`: since Keras 3.0. It
+    writes to the weights past `assign`, `assign_add` and `assign_sub`.
+    """
+    return getattr(optimizer, PARALLEL_UPDATE_STEP, None)

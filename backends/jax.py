@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import jax
+import numpy as np
 from jax import numpy as jnp
+
+from . import _assignments
+from ._assignments import replaced as replaced
 
 
 def dense(gradient: Any, variable: Any) -> Any:
@@ -36,3 +41,67 @@ def cond(predicate: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]
 
 def refuse_replicas(wrapper: str) -> None:
     """Nothing to refuse: a sharded program computes whole gradients."""
+
+
+def key(variable: Any) -> Any:
+    """The identity of the Keras variable."""
+    return id(variable)
+
+
+def captured(optimizer: Any, steps: dict[Any, Any]) -> AbstractContextManager[None]:
+    """Everything goes through `assign*`."""
+    return _assignments.captured(optimizer, steps, key, lambda variable: variable.value)
+
+
+def add(variables: Sequence[Any], steps: Sequence[Any]) -> None:
+    """Adds to each variable its step."""
+    for variable, step in zip(variables, steps, strict=True):
+        variable.assign(variable.value + step)
+
+
+def scaled_or_zero(accepted: Any, tensors: Sequence[Any], scale: Any) -> list[Any]:
+    """Selected element by element, which XLA fuses with the write."""
+    return [jnp.where(accepted, _scaled(tensor, scale), 0) for tensor in tensors]
+
+
+def _scaled(tensor: Any, scale: Any) -> Any:
+    return (tensor * scale).astype(tensor.dtype)
+
+
+def dot(tensors: Sequence[Any], others: Sequence[Any]) -> Any:
+    """The plain formula, which XLA makes one pass of."""
+    return sum(
+        jnp.sum(_wide(tensor) * _wide(other)) for tensor, other in zip(tensors, others, strict=True)
+    )
+
+
+def _wide(tensor: Any) -> Any:
+    return tensor.astype(jnp.promote_types(tensor.dtype, jnp.float32))
+
+
+def update_averages(averages: Sequence[Any], tensors: Sequence[Any], decay: float) -> list[Any]:
+    """The formula."""
+    for average, tensor in zip(averages, tensors, strict=True):
+        average.assign(decay * average.value + (1 - decay) * tensor)
+    return [average.value for average in averages]
+
+
+def snapshot(variables: Sequence[Any]) -> list[Any]:
+    """The arrays themselves, which never change."""
+    return [variable.value for variable in variables]
+
+
+def restore_unless(accepted: Any, variables: Sequence[Any], values: Sequence[Any]) -> None:
+    """Selects element by element, which XLA fuses, what has been written at all."""
+    for variable, value in zip(variables, values, strict=True):
+        if variable.value is not value:
+            variable.assign(jnp.where(accepted, variable.value, value))
+
+
+def read(variable: Any) -> Any:
+    """The value, unless it is traced, or Keras' `fit` holds it, as after a step that failed."""
+    try:
+        value = variable.value
+    except TypeError:
+        return None
+    return None if isinstance(value, jax.core.Tracer) else np.asarray(value)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
+
+from .. import keras_private
+from . import _assignments
+from ._assignments import replaced as replaced
 
 
 def dense(gradient: Any, variable: Any) -> Any:
@@ -31,3 +36,90 @@ def cond(predicate: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]
 
 def refuse_replicas(wrapper: str) -> None:
     """Nothing to refuse: DistributedDataParallel averages gradients before the optimizer."""
+
+
+def key(variable: Any) -> Any:
+    """The identity of the Keras variable."""
+    return id(variable)
+
+
+def captured(optimizer: Any, steps: dict[Any, Any]) -> AbstractContextManager[None]:
+    """Through `assign*`, or for Keras' optimizers that write past it, with zeros for weights."""
+    update = keras_private.parallel_update_step(optimizer)
+    if update is None:
+        return _assignments.captured(
+            optimizer, steps, key, lambda variable: variable.value.detach().clone()
+        )
+    return _captured_on_zeros(optimizer, update, steps)
+
+
+@contextmanager
+def _captured_on_zeros(optimizer: Any, update: Any, steps: dict[Any, Any]) -> Iterator[None]:
+    """These optimizers add to the weights without reading them: to zeros they add the step."""
+
+    def update_zeros(gradients: Any, variables: Any, learning_rate: Any) -> None:
+        tensors = [variable.value for variable in variables]
+        weights = [tensor.data for tensor in tensors]
+        try:
+            for tensor in tensors:
+                tensor.data = torch.zeros_like(tensor.data)
+            update(gradients, variables, learning_rate)
+        finally:
+            for variable, tensor, weight in zip(variables, tensors, weights, strict=True):
+                steps[key(variable)], tensor.data = tensor.data, weight
+
+    with replaced(optimizer, **{keras_private.PARALLEL_UPDATE_STEP: update_zeros}):
+        yield
+
+
+@torch.no_grad()
+def add(variables: Sequence[Any], steps: Sequence[Any]) -> None:
+    """Adds to all variables their steps at once."""
+    torch._foreach_add_([variable.value for variable in variables], list(steps))
+
+
+def scaled_or_zero(accepted: Any, tensors: Sequence[Any], scale: Any) -> list[Any]:
+    """Decided in Python."""
+    if not accepted:
+        return [torch.zeros_like(tensor) for tensor in tensors]
+    scaled = torch._foreach_mul([_wide(tensor) for tensor in tensors], scale)
+    return [result.to(tensor.dtype) for result, tensor in zip(scaled, tensors, strict=True)]
+
+
+def dot(tensors: Sequence[Any], others: Sequence[Any]) -> Any:
+    """One product for each pair."""
+    products = [
+        torch.dot(_wide(tensor).reshape(-1), _wide(other).reshape(-1))
+        for tensor, other in zip(tensors, others, strict=True)
+    ]
+    return torch.stack(products).sum()
+
+
+def _wide(tensor: Any) -> Any:
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+
+
+@torch.no_grad()
+def update_averages(averages: Sequence[Any], tensors: Sequence[Any], decay: float) -> list[Any]:
+    """The formula, for all at once."""
+    values = [average.value for average in averages]
+    torch._foreach_mul_(values, decay)
+    torch._foreach_add_(values, list(tensors), alpha=1 - decay)
+    return values
+
+
+def snapshot(variables: Sequence[Any]) -> list[Any]:
+    """Copies: variables are written in place."""
+    return [variable.value.detach().clone() for variable in variables]
+
+
+def restore_unless(accepted: Any, variables: Sequence[Any], values: Sequence[Any]) -> None:
+    """Decided in Python."""
+    if not accepted:
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+
+
+def read(variable: Any) -> Any:
+    """The value, unless torch.compile is at work."""
+    return None if torch.compiler.is_compiling() else variable.value.detach().cpu().numpy()

@@ -64,7 +64,7 @@ class FunctionNormalizer(Normalizer):
     def checked(self, gradient: Tensor) -> Tensor:
         """The function's result, which must have the gradient's shape and dtype."""
         normalized = self.function(gradient)
-        checks.same_form(f"normalizer '{self.name}'", [normalized], [gradient])
+        checks.same_form(f"normalizer '{self.name}'", [normalized], [gradient], "gradient")
         return normalized
 
 

@@ -10,8 +10,10 @@ from typing import Any, Self
 import keras
 from keras import ops
 
-from .. import checks, keras_private
+from .. import checks, keras_private, stack
 from ..backends import current as backend
+from ..step_capture import proposed_steps
+from ..step_record import StepRecord
 
 Tensor = Any
 Variable = Any
@@ -21,11 +23,12 @@ Variable = Any
 class OptimizerWrapper(keras.optimizers.Optimizer):
     """A Keras optimizer around another one; by itself it changes nothing.
 
-    A subclass overrides the hook `transform_gradients`. It stores every argument
-    of its `__init__` under the argument's own name; saving and loading follow
-    from that. State is made in `build` with `add_variable` or
-    `add_variable_from_reference`, behind `if self.built: return`, and saved,
-    loaded and resumed by itself.
+    A subclass overrides a hook: `transform_gradients`, before the inner optimizer
+    sees the gradients, or `transform_steps`, before its step is written to the
+    weights. It stores every argument of its `__init__` under the argument's own
+    name; saving and loading follow from that. State is made in `build` with
+    `add_variable` or `add_variable_from_reference`, behind `if self.built: return`,
+    and saved, loaded and resumed by itself.
 
     Learning rate, iterations and everything else that training loops and
     callbacks use are the inner optimizer's.
@@ -40,8 +43,15 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
         TypeError: If `inner_optimizer` is no Keras optimizer, or an argument is
             not known.
         ValueError: If `inner_optimizer` names no optimizer, scales the loss or
-            accumulates gradients.
+            accumulates gradients; if the wrapper takes steps and `inner_optimizer`
+            has `use_ema`.
     """
+
+    measured: tuple[str, ...] = ()
+    """Attributes that a `stepwrap.callbacks.StepMonitor` reads after every step, all scalars."""
+
+    step_record: StepRecord | None = None
+    """What a `StepMonitor` reads, once there is one."""
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Refuses unknown arguments before any `__init__`, so that no wrapper needs `**kwargs`."""
@@ -50,14 +60,14 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
 
     def __init__(self, inner_optimizer: Any, name: str | None = None) -> None:
         inner_optimizer = checks.optimizer(inner_optimizer)
-        checks.wrappable(type(self).__name__, inner_optimizer)
+        checks.wrappable(type(self).__name__, inner_optimizer, takes_steps=self.takes_steps)
         # A callable makes no learning rate variable beside the inner one.
         super().__init__(learning_rate=lambda: inner_optimizer.learning_rate, name=name)
         # What Keras has made by now is a step counter; the inner optimizer has its own.
         self._unused_variables = tuple(super().variables)
         self.inner_optimizer = inner_optimizer
 
-    # The hook.
+    # The hooks.
 
     def transform_gradients(
         self, gradients: list[Tensor], variables: list[Variable]
@@ -73,32 +83,153 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
         """
         return gradients
 
+    def transform_steps(
+        self, steps: list[Tensor], gradients: list[Tensor], variables: list[Variable]
+    ) -> list[Tensor]:
+        """What is added to the variables in place of the inner optimizer's step.
+
+        Decoupled weight decay is no part of the step; the inner optimizer has applied
+        it. Constraints are applied after the step.
+
+        Args:
+            steps: What the inner optimizer would add: variable ← variable + step.
+            gradients: What the inner optimizer was given.
+            variables: The variable of each step.
+
+        Returns:
+            As many tensors, of the same shapes and dtypes.
+        """
+        return steps
+
+    def take_steps(
+        self,
+        inner_steps: Callable[[list[Tensor]], list[Tensor]],
+        gradients: list[Tensor],
+        variables: list[Variable],
+    ) -> list[Tensor]:
+        """As `transform_steps`, for wrappers that do something before the inner optimizer runs.
+
+        Args:
+            inner_steps: Runs the inner optimizer on gradients, and returns its steps. To be
+                called once.
+            gradients: What `transform_gradients` returned.
+            variables: The variable of each gradient.
+
+        Returns:
+            What is added to each variable.
+        """
+        return self.transform_steps(inner_steps(gradients), gradients, variables)
+
+    @classmethod
+    def overrides(cls, hook: str) -> bool:
+        """Whether the class does something of its own in that hook."""
+        return getattr(cls, hook) is not getattr(OptimizerWrapper, hook)
+
+    @property
+    def takes_steps(self) -> bool:
+        """Whether the wrapper writes the step itself, rather than the inner optimizer."""
+        return self.overrides("transform_steps") or self.overrides("take_steps")
+
+    # The loss.
+
+    def scale_loss(self, loss: Tensor) -> Tensor:
+        """What Keras' train step differentiates; here the wrappers see the loss."""
+        self.set_loss(loss)
+        return super().scale_loss(loss)
+
+    def set_loss(self, loss: Tensor) -> None:
+        """Hands the loss of the next step to every wrapper in the stack that needs it."""
+        for part in stack.parts(self):
+            if isinstance(part, OptimizerWrapper):
+                part.set_loss(loss)
+
     # One step.
 
     def apply(
-        self, grads: Iterable[Tensor], trainable_variables: Iterable[Variable] | None = None
+        self,
+        grads: Iterable[Tensor],
+        trainable_variables: Iterable[Variable] | None = None,
+        loss: Tensor | None = None,
     ) -> None:
-        """Does one step of the inner optimizer on the transformed gradients."""
+        """Does one step.
+
+        Args:
+            grads: The gradients, None where there is none.
+            trainable_variables: The variable of each gradient. Default: those that the
+                optimizer was built with.
+            loss: The loss that the gradients are of, a scalar, for loss-based wrappers,
+                unless `scale_loss` or `set_loss` has seen it.
+        """
         gradients = list(grads)
         if not gradients:
             return
+        if loss is not None:
+            self.set_loss(loss)
         variables = self._variables_of_step(gradients, trainable_variables)
         places = [
             place
             for place, (gradient, variable) in enumerate(zip(gradients, variables, strict=True))
             if gradient is not None and not _is_overwritten(variable)
         ]
-        if places:
-            seen = [self._true_gradient(gradients[place], variables[place]) for place in places]
-            transformed = self.transform_gradients(seen, [variables[place] for place in places])
-            checks.same_form(f"{type(self).__name__}.transform_gradients", transformed, seen)
-            for place, gradient in zip(places, transformed, strict=True):
-                gradients[place] = gradient
-        self.inner_optimizer.apply(gradients, variables)
+        if not places:
+            self.inner_optimizer.apply(gradients, variables)
+            return
+        seen_variables = [variables[place] for place in places]
+        seen = [self._true_gradient(gradients[place], variables[place]) for place in places]
+        transformed = self.transform_gradients(seen, seen_variables)
+        checks.same_form(
+            f"{type(self).__name__}.transform_gradients", transformed, seen, "gradient"
+        )
 
-    def apply_gradients(self, grads_and_vars: Iterable[tuple[Tensor, Variable]]) -> Variable:
+        def fill_in(new_gradients: Sequence[Tensor]) -> list[Tensor]:
+            filled = list(gradients)
+            for place, gradient in zip(places, new_gradients, strict=True):
+                filled[place] = gradient
+            return filled
+
+        if not self.takes_steps:
+            steps = None
+            self.inner_optimizer.apply(fill_in(transformed), variables)
+        else:
+
+            def inner_steps(new_gradients: Sequence[Tensor]) -> list[Tensor]:
+                proposed = proposed_steps(self.inner_optimizer, fill_in(new_gradients), variables)
+                return [proposed[backend.key(variable)] for variable in seen_variables]
+
+            steps = self.take_steps(inner_steps, transformed, seen_variables)
+            checks.same_form(
+                f"{type(self).__name__}.transform_steps", steps, seen_variables, "variable"
+            )
+            self.write_steps(seen_variables, steps)
+        if self.step_record is not None:
+            measured = [getattr(self, name) for name in self.measured]
+            self.step_record.observe(seen, steps, measured)
+
+    def write_steps(self, variables: Sequence[Variable], steps: Sequence[Tensor]) -> None:
+        """Adds the steps to the variables, and applies the variables' constraints."""
+        backend.add(variables, steps)
+        for variable in variables:
+            if variable.constraint is not None:
+                variable.assign(variable.constraint(variable))
+
+    def stateless_apply(
+        self,
+        optimizer_variables: Sequence[Tensor],
+        grads: Sequence[Tensor],
+        trainable_variables: Sequence[Tensor],
+        loss: Tensor | None = None,
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """As `apply`, on tensors: returns the new weights and the new `variables`."""
+        if loss is not None:
+            self.set_loss(loss)
+        return super().stateless_apply(optimizer_variables, grads, trainable_variables)
+
+    def apply_gradients(
+        self, grads_and_vars: Iterable[tuple[Tensor, Variable]], loss: Tensor | None = None
+    ) -> Variable:
         """Does one step on (gradient, variable) pairs, and returns `iterations`."""
-        super().apply_gradients(grads_and_vars)
+        gradients, variables = zip(*grads_and_vars, strict=True)
+        self.apply(gradients, variables, loss=loss)
         return self.iterations
 
     def _variables_of_step(
@@ -136,6 +267,8 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
         if not self.inner_optimizer.built:
             self.inner_optimizer.build(variables)
         keras_private.check_known(self.inner_optimizer, variables)
+        # Again, for a MultiOptimizer has its parts only now.
+        checks.wrappable(type(self).__name__, self.inner_optimizer, takes_steps=self.takes_steps)
         # Checkpoints of the backend follow attributes, not the list in which Keras'
         # MultiOptimizer keeps its parts: without these their state would be lost.
         for index, part in enumerate(getattr(self, "optimizers", ())):
@@ -166,6 +299,7 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
     def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
         """Lets the inner optimizer set the final weights, at the end of `fit`."""
         self.inner_optimizer.finalize_variable_values(var_list)
+        self.check_progress()
 
     def exclude_from_weight_decay(
         self, var_list: Sequence[Variable] | None = None, var_names: Sequence[str] | None = None
@@ -173,14 +307,31 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
         """Excludes variables from the inner optimizer's weight decay."""
         self.inner_optimizer.exclude_from_weight_decay(var_list, var_names)
 
+    # What a `StepMonitor` uses.
+
+    def check_progress(self) -> None:
+        """Raises or warns if training stands still; called where a graph cannot."""
+
+    def record_steps(self) -> StepRecord:
+        """Starts a record of the steps, if there is none yet.
+
+        A training function made before does not know of it and must be made again.
+        """
+        if self.step_record is None:
+            self.step_record = StepRecord(self.takes_steps, self.measured)
+        return self.step_record
+
     # State.
 
     @property
     def variables(self) -> list[Variable]:
         """The wrapper's own variables, then the inner optimizer's."""
-        return [*self._own_variables(), *self.inner_optimizer.variables]
+        record = [] if self.step_record is None else [self.step_record.variable]
+        return [*self.own_variables, *record, *self.inner_optimizer.variables]
 
-    def _own_variables(self) -> list[Variable]:
+    @property
+    def own_variables(self) -> list[Variable]:
+        """The wrapper's own variables, without the inner optimizer's."""
         unused = {id(variable) for variable in self._unused_variables}
         return [variable for variable in super().variables if id(variable) not in unused]
 
@@ -203,12 +354,12 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
 
     def save_own_variables(self, store: Any) -> None:
         """Stores the wrapper's own variables; Keras saves the inner optimizer beside them."""
-        for index, variable in enumerate(self._own_variables()):
+        for index, variable in enumerate(self.own_variables):
             store[str(index)] = ops.convert_to_numpy(variable)
 
     def load_own_variables(self, store: Any) -> None:
         """Loads what `save_own_variables` stored; on a mismatch, warns and leaves all as it is."""
-        variables = self._own_variables()
+        variables = self.own_variables
         if len(store.keys()) != len(variables):
             unbuilt = "" if self.built else " It is not built yet: build the model first."
             warnings.warn(

@@ -1,0 +1,34 @@
+"""One state variable for each variable of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from .backends import current as backend
+
+Variable = Any
+
+
+class Slots:
+    """State variables of the shapes and dtypes of the model's variables, zero at first.
+
+    Args:
+        optimizer: The optimizer whose state they are.
+        variables: The model's variables.
+        name: What they are, in the singular.
+    """
+
+    def __init__(
+        self, optimizer: keras.optimizers.Optimizer, variables: Sequence[Variable], name: str
+    ) -> None:
+        self._slots = {
+            backend.key(variable): optimizer.add_variable_from_reference(variable, name)
+            for variable in variables
+        }
+
+    def of(self, variables: Sequence[Variable]) -> list[Variable]:
+        """The slots of these variables."""
+        return [self._slots[backend.key(variable)] for variable in variables]

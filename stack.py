@@ -1,0 +1,37 @@
+"""Walking through a stack of optimizers, from the outside in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import keras
+
+Optimizer = keras.optimizers.Optimizer
+
+
+def parts(optimizer: Optimizer) -> list[Optimizer]:
+    """The optimizers directly inside: one in a wrapper, several in a `MultiOptimizer`."""
+    if hasattr(optimizer, "inner_optimizer"):
+        return [optimizer.inner_optimizer]
+    return list(getattr(optimizer, "optimizers", ()))
+
+
+def walk(optimizer: Optimizer) -> Iterator[Optimizer]:
+    """The optimizer, and all that are inside."""
+    yield optimizer
+    for part in parts(optimizer):
+        yield from walk(part)
+
+
+def leaves(optimizer: Optimizer) -> list[Optimizer]:
+    """The optimizers that have none inside."""
+    return [member for member in walk(optimizer) if not parts(member)]
+
+
+def decays_weights(optimizer: Optimizer) -> bool:
+    """Whether decoupled weight decay writes to the weights beside the step."""
+    return any(
+        getattr(leaf, argument, None)
+        for leaf in leaves(optimizer)
+        for argument in ("weight_decay", "adam_weight_decay")  # the latter is Muon's
+    )

@@ -1,0 +1,274 @@
+"""The L4 rule, which `L4Wrapper`, `L4Adam` and `L4Mom` share."""
+
+from __future__ import annotations
+
+import abc
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from .. import checks, stack
+from ..backends import current as backend
+from ..slots import Slots
+from .optimizer_wrapper import OptimizerWrapper, Tensor, Variable
+
+# Why a step was skipped, in the order in which the state counts them.
+SKIPS = {
+    "not_finite": "the loss, the gradient or their product was not finite",
+    "below_floor": "the loss was below `loss_floor`",
+    "no_descent": "the inner optimizer's step did not lead downhill",
+    "no_gap": "the loss was not above `minloss_factor` times the lowest loss",
+}
+
+
+class L4(OptimizerWrapper, abc.ABC):
+    """Sets the learning rate η at every step from the loss L.
+
+        loss     ← L − loss_floor
+        min_loss ← init_factor · loss at the first step, min(min_loss, loss) afterwards
+        η        ← fraction · (loss − minloss_factor · min_loss) / (g̃ᵀv + epsilon)
+        η        ← min(η, max_learning_rate)
+        w        ← w − η · v
+        min_loss ← (1 + 1 / minloss_forget_time) · min_loss
+
+    v is the direction of the inner optimizer: its step at learning rate 1, with the
+    sign of a descent step removed. g̃ is the moving average of the gradient, corrected
+    for its start at zero. A subclass says what the inner optimizer makes v of.
+    `L4Wrapper` describes the arguments.
+    """
+
+    measured = ("effective_learning_rate", "min_loss", "skipped_steps")
+
+    def __init__(
+        self,
+        inner_optimizer: Any,
+        fraction: float,
+        minloss_factor: float,
+        init_factor: float,
+        minloss_forget_time: float,
+        epsilon: float,
+        gradient_time_scale: float,
+        loss_floor: float,
+        max_learning_rate: float | None,
+        max_consecutive_skips: int,
+        name: str | None,
+    ) -> None:
+        super().__init__(inner_optimizer, name=name)
+        self.fraction = checks.number("fraction", fraction, above=0, most=1)
+        self.minloss_factor = checks.number("minloss_factor", minloss_factor, least=0, most=1)
+        self.init_factor = checks.number("init_factor", init_factor, above=0, most=1)
+        self.minloss_forget_time = checks.number(
+            "minloss_forget_time", minloss_forget_time, least=1
+        )
+        self.epsilon = checks.number("epsilon", epsilon, least=0)
+        self.gradient_time_scale = checks.number(
+            "gradient_time_scale", gradient_time_scale, least=1
+        )
+        self.loss_floor = checks.number("loss_floor", loss_floor)
+        self.max_learning_rate = max_learning_rate
+        if max_learning_rate is not None:
+            self.max_learning_rate = checks.number("max_learning_rate", max_learning_rate, above=0)
+        self.max_consecutive_skips = checks.count("max_consecutive_skips", max_consecutive_skips)
+        self._loss: Tensor | None = None
+        self._told_of_the_floor = False
+
+    @abc.abstractmethod
+    def direction(
+        self,
+        gradients: list[Tensor],
+        averages: list[Tensor],
+        correction: Tensor,
+        variables: list[Variable],
+    ) -> list[Tensor]:
+        """What the inner optimizer is given as gradients, from which it makes the step.
+
+        Args:
+            gradients: The gradients of this step.
+            averages: Their moving averages, which start at zero.
+            correction: The averages divided by it are g̃.
+            variables: The variable of each gradient.
+        """
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Makes the state; scalars are float64 if a variable is, else float32."""
+        if self.built:
+            return
+        super().build(variables)
+        dtypes = {keras.backend.standardize_dtype(variable.dtype) for variable in variables}
+        self._scalar_dtype = "float64" if "float64" in dtypes else "float32"
+        self._averages = Slots(self, variables, "gradient_average")
+        self._average_steps = self._add_state("average_steps", "int32")
+        self._min_loss = self._add_state("min_loss", self._scalar_dtype)
+        self._losses_seen = self._add_state("losses_seen", "int32")
+        self._learning_rate_used = self._add_state("effective_learning_rate", self._scalar_dtype)
+        self._skips = self._add_state("skips", "int32", (len(SKIPS),))
+        self._skips_in_a_row = self._add_state("skips_in_a_row", "int32", (2,))  # now, most
+        self._decays_weights = stack.decays_weights(self.inner_optimizer)
+
+    def _add_state(self, name: str, dtype: str, shape: tuple[int, ...] = ()) -> Variable:
+        return self.add_variable(shape, initializer="zeros", dtype=dtype, name=name)
+
+    # The loss.
+
+    def set_loss(self, loss: Tensor) -> None:
+        """Keeps the loss for the next step; wrappers inside get it too."""
+        checks.loss(loss)
+        super().set_loss(loss)
+        # With its gradient, a traced loss would outlive the transformation it belongs to.
+        self._loss = ops.stop_gradient(ops.convert_to_tensor(loss))
+
+    def _take_loss(self) -> Tensor:
+        if self._loss is None:
+            raise ValueError(
+                f"{type(self).__name__} needs the loss of every step, and was given none. In a "
+                "training loop of your own, either write `loss = optimizer.scale_loss(loss)` "
+                "before taking the gradients, or `optimizer.apply(gradients, variables, "
+                "loss=loss)`. Under the policy mixed_float16, `compile` puts a LossScaleOptimizer "
+                "around the optimizer, which keeps the loss to itself: use mixed_bfloat16."
+            )
+        loss, self._loss = self._loss, None
+        return ops.cast(loss, self._scalar_dtype)
+
+    # One step.
+
+    def take_steps(
+        self,
+        inner_steps: Callable[[list[Tensor]], list[Tensor]],
+        gradients: list[Tensor],
+        variables: list[Variable],
+    ) -> list[Tensor]:
+        """The inner optimizer's steps, rescaled; zeros where no step is safe."""
+        loss = self._take_loss() - self.loss_floor
+        inner_learning_rate = self._inner_learning_rate()
+        state = [*self._own_state(), *self.inner_optimizer.variables]
+        weights = variables if self._decays_weights else []
+        state_before, weights_before = backend.snapshot(state), backend.snapshot(weights)
+
+        averages, correction = self._averaged(gradients, variables)
+        steps = inner_steps(self.direction(gradients, averages, correction, variables))
+        slope = -backend.dot(averages, steps) / (correction * inner_learning_rate)  # g̃ᵀv
+        min_loss = self._lowest_of(loss)
+        gap = loss - self.minloss_factor * min_loss
+        descends, above_floor = slope > 0, loss >= 0
+        learning_rate = (
+            self.fraction * gap / (ops.where(descends, slope, ops.ones_like(slope)) + self.epsilon)
+        )
+        if self.max_learning_rate is not None:
+            cap = ops.full_like(learning_rate, self.max_learning_rate)
+            learning_rate = ops.where(learning_rate > cap, cap, learning_rate)
+        scale = learning_rate / inner_learning_rate
+
+        finite = backend.all_finite([loss, slope, scale])
+        moves = finite & above_floor & descends & (gap > 0)
+        self._min_loss.assign(
+            ops.where(above_floor, (1 + 1 / self.minloss_forget_time) * min_loss, self.min_loss)
+        )
+        self._losses_seen.assign(self._losses_seen + ops.cast(above_floor, "int32"))
+        self._learning_rate_used.assign(
+            ops.where(moves, learning_rate, ops.zeros_like(learning_rate))
+        )
+        self._count_skips(
+            not_finite=~finite,
+            below_floor=finite & ~above_floor,
+            no_descent=finite & (gap > 0) & ~descends,
+            no_gap=finite & (loss > 0) & ~(gap > 0),
+        )
+        backend.restore_unless(finite, state, state_before)
+        backend.restore_unless(moves, weights, weights_before)
+        self.check_progress()
+        return backend.scaled_or_zero(moves, steps, scale)
+
+    def _own_state(self) -> list[Variable]:
+        """The state that a step which is not finite must not change."""
+        tallies = (self._learning_rate_used, self._skips, self._skips_in_a_row)
+        return [
+            variable
+            for variable in self.own_variables
+            if not any(variable is tally for tally in tallies)
+        ]
+
+    def _averaged(
+        self, gradients: list[Tensor], variables: list[Variable]
+    ) -> tuple[list[Tensor], Tensor]:
+        """The moving averages, and by what to divide them for their start at zero."""
+        decay = 1 - 1 / self.gradient_time_scale
+        averages = backend.update_averages(self._averages.of(variables), gradients, decay)
+        self._average_steps.assign(self._average_steps + 1)
+        return averages, self.correction(decay)
+
+    def correction(self, decay: float) -> Tensor:
+        """The share of its weight that a moving average which started at zero has by now."""
+        return 1 - decay ** ops.cast(self._average_steps, self._scalar_dtype)
+
+    def _inner_learning_rate(self) -> Tensor:
+        """What the inner optimizer multiplies its direction with; 1 where it does not say."""
+        rate = getattr(self.inner_optimizer, "learning_rate", 1.0)
+        rate = ops.cast(ops.convert_to_tensor(rate), self._scalar_dtype)
+        return ops.where(ops.equal(rate, 0), ops.ones_like(rate), rate)
+
+    def _lowest_of(self, loss: Tensor) -> Tensor:
+        lowest = ops.where(loss < self.min_loss, loss, self.min_loss)
+        return ops.where(ops.equal(self._losses_seen, 0), self.init_factor * loss, lowest)
+
+    def _count_skips(self, **reasons: Tensor) -> None:
+        reasons = ops.stack([ops.cast(reasons[name], "int32") for name in SKIPS])
+        self._skips.assign(self._skips + reasons)
+        now, most = ops.unstack(ops.convert_to_tensor(self._skips_in_a_row))
+        skipped = ops.sum(reasons)
+        now = (now + 1) * skipped
+        self._skips_in_a_row.assign(ops.stack([now, ops.where(now > most, now, most)]))
+
+    # What can be read.
+
+    @property
+    def effective_learning_rate(self) -> Tensor:
+        """η of the last step; 0 if it was skipped, and before the first."""
+        return ops.convert_to_tensor(self._learning_rate_used if self.built else 0.0)
+
+    @property
+    def min_loss(self) -> Tensor:
+        """The lowest loss above `loss_floor`, as the next step takes it; 0 before the first."""
+        return ops.convert_to_tensor(self._min_loss if self.built else 0.0)
+
+    @property
+    def skipped_steps(self) -> Tensor:
+        """How many steps left the weights as they were."""
+        return ops.sum(ops.convert_to_tensor(self._skips if self.built else [0]))
+
+    def check_progress(self) -> None:
+        """Raises if too many steps in a row were skipped, warns once of a loss below the floor.
+
+        Does nothing while a graph is being built.
+
+        Raises:
+            RuntimeError: After `max_consecutive_skips` skipped steps in a row.
+        """
+        if not self.built:
+            return
+        skips, in_a_row = backend.read(self._skips), backend.read(self._skips_in_a_row)
+        if skips is None or in_a_row is None:
+            return
+        counts = dict(zip(SKIPS, skips.tolist(), strict=True))
+        if counts["below_floor"] and not self._told_of_the_floor:
+            self._told_of_the_floor = True
+            warnings.warn(
+                f"{type(self).__name__} makes no step while the loss is below "
+                f"loss_floor={self.loss_floor:g}. Give `loss_floor` a value that the loss cannot "
+                "fall below.",
+                stacklevel=2,
+            )
+        if in_a_row[1] >= self.max_consecutive_skips:
+            self._skips_in_a_row.assign(np.zeros(2))  # or training could not go on
+            reasons = "; ".join(
+                f"{count} times {SKIPS[name]}" for name, count in counts.items() if count
+            )
+            raise RuntimeError(
+                f"{type(self).__name__} left the weights as they are for {in_a_row[1]} steps in a "
+                f"row (max_consecutive_skips={self.max_consecutive_skips}). Since the start of "
+                f"training: {reasons}. Look for losses that are not finite, give `loss_floor` if "
+                "the loss can be negative, lower `fraction`, or set `max_learning_rate`."
+            )
