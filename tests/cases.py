@@ -170,3 +170,89 @@ def assert_equal(actual, expected):
     for number, (one, other) in enumerate(zip(actual, expected, strict=True)):
         assert one.dtype == other.dtype and one.shape == other.shape, number
         assert one.tobytes() == other.tobytes(), f"entry {number}: {one} is not {other}"
+
+
+def training_loop(network, loss_function, give_loss):
+    """A user's own train step, as the README shows it: (x, y) → loss.
+
+    Args:
+        network: A built network; its optimizer does the step.
+        loss_function: (y, logits) → scalar.
+        give_loss: "scale_loss" or "apply": which of the two ways the optimizer gets the loss.
+    """
+    make = {"tensorflow": _tensorflow_loop, "jax": _jax_loop, "torch": _torch_loop}[BACKEND]
+    network.optimizer.build(network.trainable_variables)
+    return make(network, network.optimizer, loss_function, give_loss == "scale_loss")
+
+
+def _tensorflow_loop(network, optimizer, loss_function, scale_loss):
+    import tensorflow as tf
+
+    @tf.function(jit_compile=True)
+    def step(x, y):
+        with tf.GradientTape() as tape:
+            loss = loss_function(y, network(x, training=True))
+            if scale_loss:
+                loss = optimizer.scale_loss(loss)
+        gradients = tape.gradient(loss, network.trainable_variables)
+        if scale_loss:
+            optimizer.apply(gradients, network.trainable_variables)
+        else:
+            optimizer.apply(gradients, network.trainable_variables, loss=loss)
+        return loss
+
+    return step
+
+
+def _jax_loop(network, optimizer, loss_function, scale_loss):
+    import jax
+
+    def compute_loss(weights, x, y):
+        logits, _ = network.stateless_call(weights, [], x, training=True)
+        loss = loss_function(y, logits)
+        return optimizer.scale_loss(loss) if scale_loss else loss
+
+    @jax.jit
+    def update(weights, state, x, y):
+        loss, gradients = jax.value_and_grad(compute_loss)(weights, x, y)
+        if scale_loss:
+            weights, state = optimizer.stateless_apply(state, gradients, weights)
+        else:
+            weights, state = optimizer.stateless_apply(state, gradients, weights, loss=loss)
+        return loss, weights, state
+
+    def step(x, y):
+        variables = [*network.trainable_variables, *optimizer.variables]
+        loss, weights, state = update(
+            [variable.value for variable in network.trainable_variables],
+            [variable.value for variable in optimizer.variables],
+            x,
+            y,
+        )
+        for variable, value in zip(variables, [*weights, *state], strict=True):
+            variable.assign(value)
+        return loss
+
+    return step
+
+
+def _torch_loop(network, optimizer, loss_function, scale_loss):
+    def step(x, y):
+        loss = loss_function(y, network(x, training=True))
+        network.zero_grad()
+        if scale_loss:
+            loss = optimizer.scale_loss(loss)
+        loss.backward()
+        gradients = [variable.value.grad for variable in network.trainable_variables]
+        if scale_loss:
+            optimizer.apply(gradients, network.trainable_variables)
+        else:
+            optimizer.apply(gradients, network.trainable_variables, loss=loss)
+        return loss
+
+    return step
+
+
+def number(tensor):
+    """A scalar as a Python number, in its full precision."""
+    return ops.convert_to_numpy(tensor).item()
