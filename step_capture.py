@@ -20,6 +20,7 @@ Variable = Any
 Optimizer = keras.optimizers.Optimizer
 
 
+@backend.uncompiled
 def proposed_steps(
     optimizer: Optimizer, gradients: Sequence[Tensor | None], variables: Sequence[Variable]
 ) -> dict[Any, Tensor]:

@@ -39,6 +39,9 @@ class Backend(Protocol):
         The variables stay as they are.
         """
 
+    def uncompiled(self, function: Callable) -> Callable:
+        """The function, left out where a compiler would get its side effects wrong."""
+
     def add(self, variables: Sequence[Any], steps: Sequence[Any]) -> None:
         """Adds to each variable its step."""
 

@@ -53,6 +53,11 @@ def captured(optimizer: Any, steps: dict[Any, Any]) -> AbstractContextManager[No
     return _assignments.captured(optimizer, steps, key, lambda variable: variable.value)
 
 
+def uncompiled(function: Callable) -> Callable:
+    """The function itself: tracing runs its side effects once and leaves none in the graph."""
+    return function
+
+
 def add(variables: Sequence[Any], steps: Sequence[Any]) -> None:
     """Adds to each variable its step."""
     for variable, step in zip(variables, steps, strict=True):
@@ -104,4 +109,4 @@ def read(variable: Any) -> Any:
         value = variable.value
     except TypeError:
         return None
-    return None if isinstance(value, jax.core.Tracer) else np.asarray(value)
+    return None if isinstance(value, jax.core.Tracer) else np.array(value)

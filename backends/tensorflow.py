@@ -61,6 +61,11 @@ def captured(optimizer: Any, steps: dict[Any, Any]) -> AbstractContextManager[No
     return _assignments.captured(optimizer, steps, key, tf.convert_to_tensor)
 
 
+def uncompiled(function: Callable) -> Callable:
+    """The function itself: tracing runs its side effects once and leaves none in the graph."""
+    return function
+
+
 def add(variables: Sequence[Any], steps: Sequence[Any]) -> None:
     """Adds to each variable its step, in place."""
     for variable, step in zip(variables, steps, strict=True):
@@ -118,4 +123,4 @@ def restore_unless(accepted: Any, variables: Sequence[Any], values: Sequence[Any
 
 def read(variable: Any) -> Any:
     """The value, unless a graph is being built."""
-    return _native(variable).numpy() if tf.executing_eagerly() else None
+    return _native(variable).numpy().copy() if tf.executing_eagerly() else None

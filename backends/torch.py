@@ -72,6 +72,11 @@ def _captured_on_zeros(optimizer: Any, update: Any, steps: dict[Any, Any]) -> It
         yield
 
 
+def uncompiled(function: Callable) -> Callable:
+    """The function with a graph break around it: torch.compile mistakes weights set aside."""
+    return torch.compiler.disable(function)
+
+
 @torch.no_grad()
 def add(variables: Sequence[Any], steps: Sequence[Any]) -> None:
     """Adds to all variables their steps at once."""
@@ -122,4 +127,4 @@ def restore_unless(accepted: Any, variables: Sequence[Any], values: Sequence[Any
 
 def read(variable: Any) -> Any:
     """The value, unless torch.compile is at work."""
-    return None if torch.compiler.is_compiling() else variable.value.detach().cpu().numpy()
+    return None if torch.compiler.is_compiling() else variable.value.detach().cpu().numpy().copy()

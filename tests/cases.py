@@ -35,6 +35,14 @@ class AveragedGradient(stepwrap.OptimizerWrapper):
 
 
 @keras.saving.register_keras_serializable(package="tests")
+class HalvedStep(stepwrap.OptimizerWrapper):
+    """A user's wrapper of steps."""
+
+    def transform_steps(self, steps, gradients, variables):
+        return [step / 2 for step in steps]
+
+
+@keras.saving.register_keras_serializable(package="tests")
 class SignDescent(keras.optimizers.Optimizer):
     """A user's base optimizer; unlike those of Keras, its `build` has no guard against a second."""
 
@@ -59,10 +67,14 @@ WRAPPERS = {
     **{name: stepwrap.wrappers.get(name) for name in stepwrap.wrappers.names()},
     "identity": stepwrap.OptimizerWrapper,
     "user": AveragedGradient,
+    "user_steps": HalvedStep,
     "stack": lambda inner: stepwrap.NormalizedOptimizer(
         AveragedGradient(stepwrap.ClippedOptimizer(inner, "max", clipnorm=0.5, scope="layer")),
         "std",
         scope="global",
+    ),
+    "stack_of_steps": lambda inner: stepwrap.ClippedOptimizer(
+        stepwrap.L4Wrapper(AveragedGradient(HalvedStep(inner)))
     ),
 }
 
@@ -74,6 +86,8 @@ def _base_optimizers():
         "SGD-nesterov": lambda: keras.optimizers.SGD(momentum=0.9, nesterov=True),
         "Adam-clipnorm-ema": lambda: keras.optimizers.Adam(clipnorm=1.0, use_ema=True),
         "user": SignDescent,
+        "L4Adam": stepwrap.L4Adam,
+        "L4Mom": stepwrap.L4Mom,
     }
     for cls in checks.keras_optimizer_classes():
         if cls.__name__ == "MultiOptimizer":
@@ -140,6 +154,14 @@ def gradients(variables, seed=0):
         ops.convert_to_tensor(random.normal(size=variable.shape), dtype=variable.dtype)
         for variable in variables
     ]
+
+
+def apply(optimizer, gradients, variables, loss=1.0):
+    """A step of any optimizer, with a loss for the wrappers that need one."""
+    if isinstance(optimizer, stepwrap.OptimizerWrapper):
+        optimizer.apply(gradients, variables, loss=ops.convert_to_tensor(loss))
+    else:
+        optimizer.apply(gradients, variables)
 
 
 def compiled(function):

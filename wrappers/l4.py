@@ -227,12 +227,12 @@ class L4(OptimizerWrapper, abc.ABC):
     @property
     def effective_learning_rate(self) -> Tensor:
         """η of the last step; 0 if it was skipped, and before the first."""
-        return ops.convert_to_tensor(self._learning_rate_used if self.built else 0.0)
+        return ops.copy(self._learning_rate_used if self.built else 0.0)
 
     @property
     def min_loss(self) -> Tensor:
         """The lowest loss above `loss_floor`, as the next step takes it; 0 before the first."""
-        return ops.convert_to_tensor(self._min_loss if self.built else 0.0)
+        return ops.copy(self._min_loss if self.built else 0.0)
 
     @property
     def skipped_steps(self) -> Tensor:
