@@ -1,6 +1,9 @@
 """The time of a wrapped Adam step as a ratio to the bare one, measured in turn in one process.
 
-    KERAS_BACKEND=tensorflow python benchmarks/adam_step.py [--repeats N]
+    KERAS_BACKEND=tensorflow python benchmarks/adam_step.py [--whole] [--repeats N]
+
+With --whole it is the time of a whole train step, forward and backward pass included: an epoch of
+`fit` with batches of 64, divided by its steps.
 
 Variants run in random order within each round; a ratio is taken within its round, so that a
 drift of the machine's speed cancels. Printed: the median ratio and its quartiles.
@@ -9,6 +12,7 @@ drift of the machine's speed cancels. Printed: the median ratio and its quartile
 from __future__ import annotations
 
 import argparse
+import functools
 import itertools
 import time
 from collections.abc import Callable
@@ -32,7 +36,11 @@ VARIANTS = {
     "OptimizerWrapper": lambda: stepwrap.OptimizerWrapper(keras.optimizers.Adam()),
     "NormalizedOptimizer": lambda: stepwrap.NormalizedOptimizer(keras.optimizers.Adam()),
     "ClippedOptimizer": lambda: stepwrap.ClippedOptimizer(keras.optimizers.Adam()),
+    "L4Wrapper": lambda: stepwrap.L4Wrapper(keras.optimizers.Adam()),
+    "L4Adam": stepwrap.L4Adam,
+    "L4Mom": stepwrap.L4Mom,
 }
+BATCH_SIZE, BATCHES = 64, 20
 
 
 def variables_of(widths: list[int]) -> list[keras.Variable]:
@@ -46,10 +54,32 @@ def variables_of(widths: list[int]) -> list[keras.Variable]:
     return [keras.Variable(random.normal(size=shape).astype("float32")) for shape in shapes]
 
 
+def fitter(
+    optimizer: keras.optimizers.Optimizer, widths: list[int], jit_compile: bool
+) -> Callable[[], None]:
+    """A function that trains a ReLU network of these widths for an epoch of a few batches."""
+    model = keras.Sequential([keras.Input((widths[0],))])
+    for width in widths[1:-1]:
+        model.add(keras.layers.Dense(width, "relu"))
+    model.add(keras.layers.Dense(widths[-1]))
+    model.compile(optimizer, loss="mse", jit_compile=jit_compile)
+    random = np.random.default_rng(1)
+    x, y = (
+        random.normal(size=(BATCH_SIZE * BATCHES, width)).astype("float32")
+        for width in (widths[0], widths[-1])
+    )
+    return lambda: model.fit(x, y, batch_size=BATCH_SIZE, shuffle=False, verbose=0)
+
+
 def stepper(
     optimizer: keras.optimizers.Optimizer, widths: list[int], jit_compile: bool
 ) -> Callable[[], None]:
     """A function that does one step as Keras' trainers do it, and waits for its end."""
+    if isinstance(optimizer, stepwrap.OptimizerWrapper):
+        # The loss is a constant here, and is given when the step is traced or run.
+        given = {"loss": keras.ops.convert_to_tensor(1.0)}
+    else:
+        given = {}
     variables = variables_of(widths)
     optimizer.build(variables)
     random = np.random.default_rng(1)
@@ -62,24 +92,24 @@ def stepper(
 
         @tf.function(jit_compile=jit_compile)
         def step(gradients):  # noqa: ANN001 (traced tensors)
-            optimizer.apply(gradients, variables)
+            optimizer.apply(gradients, variables, **given)
 
         return lambda: step(gradients)
     if BACKEND == "jax":
-        return _jax_stepper(optimizer, variables, gradients)
+        return _jax_stepper(optimizer, variables, gradients, given)
     import torch
 
     def torch_step() -> None:
         with torch.no_grad():
-            optimizer.apply(gradients, variables)
+            optimizer.apply(gradients, variables, **given)
 
     return torch_step
 
 
-def _jax_stepper(optimizer, variables, gradients) -> Callable[[], None]:  # noqa: ANN001
+def _jax_stepper(optimizer, variables, gradients, given) -> Callable[[], None]:  # noqa: ANN001
     import jax
 
-    apply = jax.jit(optimizer.stateless_apply, donate_argnums=(0, 2))
+    apply = jax.jit(functools.partial(optimizer.stateless_apply, **given), donate_argnums=(0, 2))
     state = {
         "slots": [variable.value for variable in optimizer.variables],
         "weights": [variable.value for variable in variables],
@@ -92,19 +122,23 @@ def _jax_stepper(optimizer, variables, gradients) -> Callable[[], None]:  # noqa
     return step
 
 
-def measure(widths: list[int], jit_compile: bool, repeats: int) -> dict[str, np.ndarray]:
+def measure(
+    widths: list[int], jit_compile: bool, repeats: int, whole: bool
+) -> dict[str, np.ndarray]:
     """Seconds a step: for every variant an array over the rounds."""
-    steppers = {name: stepper(make(), widths, jit_compile) for name, make in VARIANTS.items()}
+    make_runner = fitter if whole else stepper
+    steppers = {name: make_runner(make(), widths, jit_compile) for name, make in VARIANTS.items()}
     for step in steppers.values():
-        for _ in range(5):
+        for _ in range(2 if whole else 5):
             step()
-    steps = 20 if sum(widths) < 5000 else 3
+    calls = 1 if whole else 20 if sum(widths) < 5000 else 3
+    steps = BATCHES if whole else calls
     seconds: dict[str, list[float]] = {name: [] for name in steppers}
     random = np.random.default_rng(2)
     for _ in range(repeats):
         for name in random.permutation(list(steppers)):
             start = time.perf_counter()
-            for _ in range(steps):
+            for _ in range(calls):
                 steppers[name]()
             seconds[name].append((time.perf_counter() - start) / steps)
     return {name: np.array(values) for name, values in seconds.items()}
@@ -114,17 +148,18 @@ def main() -> None:
     """Measures and prints one table for each compilation setting."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=40, help="rounds (default: %(default)s)")
-    repeats = parser.parse_args().repeats
+    parser.add_argument("--whole", action="store_true", help="whole train steps, by `fit`")
+    options = parser.parse_args()
     console = rich.console.Console(width=110)
     for jit_compile in (False, True) if BACKEND == "tensorflow" else (BACKEND == "jax",):
         table = rich.table.Table(
             title=f"{BACKEND}, {'compiled' if jit_compile else 'not compiled'}: median ratio to "
-            "bare Adam (quartiles), step alone"
+            f"bare Adam (quartiles), {'whole train step' if options.whole else 'step alone'}"
         )
         table.add_column("optimizer")
         columns = []
         for size, widths in SIZES.items():
-            seconds = measure(widths, jit_compile, repeats)
+            seconds = measure(widths, jit_compile, options.repeats, options.whole)
             microseconds = 1e6 * np.median(seconds["Adam"])
             table.add_column(f"{size}\nbare: {microseconds:,.0f} µs", justify="right")
             columns.append(seconds)
