@@ -1,11 +1,15 @@
 # Everything from a fresh clone, with Python 3.11 or newer and make:
-#   make demo    train, plot, save and load on handwritten digits (about a minute)
-#   make test    style and the whole test suite;  make test BACKEND=jax|torch  on another backend
-#   make bench   the time of a wrapped step against a bare one;  BACKEND as above
-#   make images  the demo's picture and table again, into images/
+#   make demo           train, plot, save and load on handwritten digits (about a minute)
+#   make test           style and the whole test suite;  make test BACKEND=jax|torch  on another backend
+#   make bench          the time of a wrapped step against a bare one;  BACKEND as above
+#   make images         the demo's picture and table again, into images/
+#   make l4             L4 and hand-set learning rates on handwritten digits, into images/ (3 minutes)
+#   make l4-mnist       L4 on MNIST, into images/;  DATA=the folder of mnist.npz (15 minutes)
+#   make l4-regression  L4 on badly conditioned regression, into images/ (5 minutes)
 
 PYTHON ?= python3
 BACKEND ?= tensorflow
+DATA ?=
 VENV ?= .venv
 WORKERS ?= auto
 
@@ -13,7 +17,7 @@ BIN := $(VENV)/bin
 export KERAS_BACKEND := $(BACKEND)
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test bench images clean
+.PHONY: demo test bench images l4 l4-mnist l4-regression clean
 
 demo: $(VENV)/.installed-$(BACKEND)
 	$(BIN)/python -m stepwrap demo
@@ -28,6 +32,18 @@ bench: $(VENV)/.installed-$(BACKEND)
 
 images: demo
 	cp output/demo/digits_loss.png output/demo/digits_table.md images/
+
+l4: $(VENV)/.installed-$(BACKEND)
+	$(BIN)/python benchmarks/l4_digits.py
+	cp output/l4_digits/l4_digits_*.png output/l4_digits/l4_digits_table.md images/
+
+l4-mnist: $(VENV)/.installed-$(BACKEND)
+	$(BIN)/python benchmarks/l4_mnist.py --data "$(DATA)"
+	cp output/l4_mnist/l4_mnist_table.md images/
+
+l4-regression: $(VENV)/.installed-$(BACKEND)
+	$(BIN)/python benchmarks/l4_regression.py
+	cp output/l4_regression/l4_regression_loss.png output/l4_regression/l4_regression_table.md images/
 
 clean:
 	rm -rf $(VENV) output build *.egg-info

@@ -17,14 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     demo = commands.add_parser(
         "demo", help="train on handwritten digits with bare and wrapped optimizers"
     )
-    demo.add_argument(
-        "--output",
-        type=pathlib.Path,
-        default=pathlib.Path("output", "demo"),
-        help="folder for the plot, the table and the saved model (default: %(default)s)",
-    )
-    demo.add_argument("--epochs", type=_positive, default=30, help="default: %(default)s")
-    demo.add_argument("--seeds", type=_positive, default=3, help="default: %(default)s")
+    add_options(demo, "demo")
     options = parser.parse_args(arguments)
 
     missing = [name for name in EXTRAS if importlib.util.find_spec(name) is None]
@@ -35,6 +28,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from .demo import run  # after the check: it imports the extras
 
     return run(options.output, options.epochs, options.seeds)
+
+
+def add_options(
+    parser: argparse.ArgumentParser, experiment: str, unit: str = "epochs", length: int = 30
+) -> None:
+    """Adds `--output`, `--seeds`, and one for the length of training in this unit."""
+    parser.add_argument(
+        "--output",
+        type=pathlib.Path,
+        default=pathlib.Path("output", experiment),
+        help="folder for what is written (default: %(default)s)",
+    )
+    parser.add_argument(f"--{unit}", type=_positive, default=length, help="default: %(default)s")
+    parser.add_argument("--seeds", type=_positive, default=3, help="default: %(default)s")
 
 
 def _positive(text: str) -> int:

@@ -10,15 +10,15 @@ import keras
 import numpy as np
 import rich.box
 import rich.console
-import rich.progress
 import rich.table
 
 import stepwrap
 
 from . import digits
+from .curves import markdown_table
 from .loss_curves import draw
+from .training import BATCH_SIZE, train_all
 
-BATCH_SIZE = 64
 # Every learning rate is Keras' default: nothing is tuned for either side.
 BASE_OPTIMIZERS = {
     "SGD": keras.optimizers.SGD,
@@ -33,8 +33,7 @@ class Contestant:
 
     base: str
     wrapped: bool
-    losses: list[list[float]] = field(default_factory=list)
-    accuracies: list[float] = field(default_factory=list)
+    histories: list[dict[str, list[float]]] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -45,6 +44,11 @@ class Contestant:
         """A new instance."""
         bare = BASE_OPTIMIZERS[self.base]()
         return stepwrap.NormalizedOptimizer(bare, "l2") if self.wrapped else bare
+
+    @property
+    def losses(self) -> np.ndarray:
+        """Training losses: a row of epochs for each seed."""
+        return np.array([history["loss"] for history in self.histories])
 
 
 def run(output: pathlib.Path, epochs: int, seeds: int) -> int:
@@ -67,10 +71,11 @@ def run(output: pathlib.Path, epochs: int, seeds: int) -> int:
     contestants = [
         Contestant(base, wrapped) for base in BASE_OPTIMIZERS for wrapped in (False, True)
     ]
-    train_all(contestants, train, test, epochs, seeds, console)
+    train_all(contestants, digits.network, train, test, epochs, seeds, console)
 
     console.print(terminal_table(contestants))
-    (output / "digits_table.md").write_text(markdown_table(contestants), encoding="utf-8")
+    rows = [(f"`{name}`", *rest) for name, *rest in map(results, contestants)]
+    (output / "digits_table.md").write_text(markdown_table(COLUMNS, rows), encoding="utf-8")
     draw(contestants, output / "digits_loss.png")
     console.print(
         f"Loss curves: {output / 'digits_loss.png'}\nTable: {output / 'digits_table.md'}\n"
@@ -78,48 +83,13 @@ def run(output: pathlib.Path, epochs: int, seeds: int) -> int:
     return 0 if continues_identically(output / "model.keras", train, console) else 1
 
 
-def train_all(
-    contestants: list[Contestant],
-    train: digits.Arrays,
-    test: digits.Arrays,
-    epochs: int,
-    seeds: int,
-    console: rich.console.Console,
-) -> None:
-    """Trains every contestant from every seed, and fills in its results."""
-    progress = rich.progress.Progress(
-        rich.progress.TextColumn("{task.description:<32}"),
-        rich.progress.BarColumn(),
-        rich.progress.TaskProgressColumn(),
-        rich.progress.TimeRemainingColumn(),
-        console=console,
-    )
-    with progress:
-        task = progress.add_task("", total=len(contestants) * seeds * epochs)
-        tick = keras.callbacks.LambdaCallback(
-            on_epoch_end=lambda epoch, logs: progress.advance(task)
-        )
-        for contestant in contestants:
-            for seed in range(seeds):
-                progress.update(task, description=f"{contestant.name}, seed {seed}")
-                model = digits.network(seed)
-                digits.compile_network(model, contestant.optimizer())
-                history = model.fit(
-                    *train, batch_size=BATCH_SIZE, epochs=epochs, verbose=0, callbacks=[tick]
-                )
-                _, accuracy = model.evaluate(*test, verbose=0)
-                contestant.losses.append(history.history["loss"])
-                contestant.accuracies.append(accuracy)
-        progress.update(task, description="done")
-
-
 COLUMNS = ("optimizer", "final training loss", "test accuracy")
 
 
 def results(contestant: Contestant) -> tuple[str, str, str]:
     """The contestant's row: name, and mean ± standard deviation over the seeds."""
-    final = [losses[-1] for losses in contestant.losses]
-    accuracies = 100 * np.array(contestant.accuracies)
+    final = contestant.losses[:, -1]
+    accuracies = 100 * np.array([history["val_accuracy"][-1] for history in contestant.histories])
     return (
         contestant.name,
         f"{np.mean(final):.4f} ± {np.std(final):.4f}",
@@ -139,13 +109,6 @@ def terminal_table(contestants: list[Contestant]) -> rich.table.Table:
     for contestant in contestants:
         table.add_row(*results(contestant), end_section=contestant.wrapped)
     return table
-
-
-def markdown_table(contestants: list[Contestant]) -> str:
-    """The results as a table for the README."""
-    rows: list[tuple[str, ...]] = [COLUMNS, ("---", "---:", "---:")]
-    rows += [(f"`{name}`", *rest) for name, *rest in map(results, contestants)]
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 def continues_identically(

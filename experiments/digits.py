@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 import sklearn.datasets
@@ -19,23 +22,26 @@ def load() -> tuple[Arrays, Arrays]:
     return (x_train, y_train), (x_test, y_test)
 
 
-def network(seed: int) -> keras.Model:
-    """A 64-128-64-10 ReLU network, initialised from the seed, not yet compiled."""
+def network(seed: int, widths: Sequence[int] = (64, 128, 64, 10)) -> keras.Model:
+    """A ReLU network with layers of these widths, initialised from the seed, not yet compiled."""
     keras.utils.set_random_seed(seed)
+    inputs, *hidden, outputs = widths
     return keras.Sequential(
         [
-            keras.Input((64,)),
-            keras.layers.Dense(128, activation="relu"),
-            keras.layers.Dense(64, activation="relu"),
-            keras.layers.Dense(10),
+            keras.Input((inputs,)),
+            *(keras.layers.Dense(width, activation="relu") for width in hidden),
+            keras.layers.Dense(outputs),
         ]
     )
 
 
-def compile_network(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
-    """Compiles the network for classification."""
+def compile_network(
+    model: keras.Model, optimizer: keras.optimizers.Optimizer, **options: Any
+) -> None:
+    """Compiles the network for classification, with options of `compile`."""
     model.compile(
         optimizer=optimizer,
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
+        **options,
     )

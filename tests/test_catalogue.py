@@ -46,7 +46,7 @@ def takes_steps(wrap):
 
 def pytest_generate_tests(metafunc):
     if "base" in metafunc.fixturenames:
-        metafunc.parametrize("wrap, base", pairs())
+        metafunc.parametrize("wrap, base", list(pairs()))
     elif "wrap" in metafunc.fixturenames:
         metafunc.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS)
 
