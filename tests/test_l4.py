@@ -354,6 +354,19 @@ def test_a_loss_of_zero_is_the_end_and_no_skipped_step():
     assert cases.number(optimizer.skipped_steps) == 0
 
 
+def test_an_inner_optimizer_that_fails_leaves_no_trace():
+    def wrong(gradient):
+        return ops.sum(gradient)
+
+    optimizer = stepwrap.L4Wrapper(stepwrap.NormalizedOptimizer("adam", wrong))
+    variables = cases.variables()
+    optimizer.build(variables)
+    before = cases.values([*variables, *optimizer.variables])
+    with pytest.raises(ValueError, match="must return a tensor of the gradient's shape"):
+        train(optimizer, [1.0], variables)
+    cases.assert_equal(cases.values([*variables, *optimizer.variables]), before)
+
+
 # Training that stands still.
 
 

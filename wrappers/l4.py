@@ -26,19 +26,9 @@ SKIPS = {
 
 
 class L4(OptimizerWrapper, abc.ABC):
-    """Sets the learning rate η at every step from the loss L.
+    """The rule of `L4Wrapper`, which describes it and the arguments.
 
-        loss     ← L − loss_floor
-        min_loss ← init_factor · loss at the first step, min(min_loss, loss) afterwards
-        η        ← fraction · (loss − minloss_factor · min_loss) / (g̃ᵀv + epsilon)
-        η        ← min(η, max_learning_rate)
-        w        ← w − η · v
-        min_loss ← (1 + 1 / minloss_forget_time) · min_loss
-
-    v is the direction of the inner optimizer: its step at learning rate 1, with the
-    sign of a descent step removed. g̃ is the moving average of the gradient, corrected
-    for its start at zero. A subclass says what the inner optimizer makes v of.
-    `L4Wrapper` describes the arguments.
+    A subclass says what the inner optimizer is given, from which it makes the direction v.
     """
 
     measured = ("effective_learning_rate", "min_loss", "skipped_steps")
@@ -46,16 +36,16 @@ class L4(OptimizerWrapper, abc.ABC):
     def __init__(
         self,
         inner_optimizer: Any,
-        fraction: float,
-        minloss_factor: float,
-        init_factor: float,
-        minloss_forget_time: float,
-        epsilon: float,
-        gradient_time_scale: float,
-        loss_floor: float,
-        max_learning_rate: float | None,
-        max_consecutive_skips: int,
-        name: str | None,
+        fraction: float = 0.15,
+        minloss_factor: float = 0.9,
+        init_factor: float = 0.75,
+        minloss_forget_time: float = 1000.0,
+        epsilon: float = 1e-12,
+        gradient_time_scale: float = 10.0,
+        loss_floor: float = 0.0,
+        max_learning_rate: float | None = None,
+        max_consecutive_skips: int = 100,
+        name: str | None = None,
     ) -> None:
         super().__init__(inner_optimizer, name=name)
         self.fraction = checks.number("fraction", fraction, above=0, most=1)
@@ -147,40 +137,55 @@ class L4(OptimizerWrapper, abc.ABC):
         state = [*self._own_state(), *self.inner_optimizer.variables]
         weights = variables if self._decays_weights else []
         state_before, weights_before = backend.snapshot(state), backend.snapshot(weights)
-
-        averages, correction = self._averaged(gradients, variables)
-        steps = inner_steps(self.direction(gradients, averages, correction, variables))
+        try:
+            averages, correction = self._averaged(gradients, variables)
+            steps = inner_steps(self.direction(gradients, averages, correction, variables))
+        except Exception:
+            backend.restore_unless(False, [*state, *weights], [*state_before, *weights_before])
+            raise
         slope = -backend.dot(averages, steps) / (correction * inner_learning_rate)  # g̃ᵀv
+
         min_loss = self._lowest_of(loss)
         gap = loss - self.minloss_factor * min_loss
-        descends, above_floor = slope > 0, loss >= 0
-        learning_rate = (
-            self.fraction * gap / (ops.where(descends, slope, ops.ones_like(slope)) + self.epsilon)
-        )
-        if self.max_learning_rate is not None:
-            cap = ops.full_like(learning_rate, self.max_learning_rate)
-            learning_rate = ops.where(learning_rate > cap, cap, learning_rate)
+        learning_rate = self._learning_rate_for(gap, slope)
         scale = learning_rate / inner_learning_rate
-
         finite = backend.all_finite([loss, slope, scale])
+        above_floor, descends = loss >= 0, slope > 0
         moves = finite & above_floor & descends & (gap > 0)
-        self._min_loss.assign(
-            ops.where(above_floor, (1 + 1 / self.minloss_forget_time) * min_loss, self.min_loss)
-        )
-        self._losses_seen.assign(self._losses_seen + ops.cast(above_floor, "int32"))
-        self._learning_rate_used.assign(
-            ops.where(moves, learning_rate, ops.zeros_like(learning_rate))
-        )
+
+        self._remember(min_loss, above_floor)
+        backend.restore_unless(finite, state, state_before)
+        backend.restore_unless(moves, weights, weights_before)
+        zero = ops.zeros_like(learning_rate)
+        self._learning_rate_used.assign(ops.where(moves, learning_rate, zero))
         self._count_skips(
             not_finite=~finite,
             below_floor=finite & ~above_floor,
             no_descent=finite & (gap > 0) & ~descends,
             no_gap=finite & (loss > 0) & ~(gap > 0),
         )
-        backend.restore_unless(finite, state, state_before)
-        backend.restore_unless(moves, weights, weights_before)
         self.check_progress()
         return backend.scaled_or_zero(moves, steps, scale)
+
+    def _lowest_of(self, loss: Tensor) -> Tensor:
+        """min_loss as this step takes it."""
+        lowest = ops.where(loss < self.min_loss, loss, self.min_loss)
+        return ops.where(ops.equal(self._losses_seen, 0), self.init_factor * loss, lowest)
+
+    def _learning_rate_for(self, gap: Tensor, slope: Tensor) -> Tensor:
+        """η, where the slope leads downhill."""
+        slope = ops.where(slope > 0, slope, ops.ones_like(slope))
+        learning_rate = self.fraction * gap / (slope + self.epsilon)
+        if self.max_learning_rate is None:
+            return learning_rate
+        cap = ops.full_like(learning_rate, self.max_learning_rate)
+        return ops.where(learning_rate > cap, cap, learning_rate)
+
+    def _remember(self, min_loss: Tensor, above_floor: Tensor) -> None:
+        """Keeps min_loss for the next step, unless the loss does not count."""
+        forgetting = 1 + 1 / self.minloss_forget_time
+        self._min_loss.assign(ops.where(above_floor, forgetting * min_loss, self.min_loss))
+        self._losses_seen.assign(self._losses_seen + ops.cast(above_floor, "int32"))
 
     def _own_state(self) -> list[Variable]:
         """The state that a step which is not finite must not change."""
@@ -209,10 +214,6 @@ class L4(OptimizerWrapper, abc.ABC):
         rate = getattr(self.inner_optimizer, "learning_rate", 1.0)
         rate = ops.cast(ops.convert_to_tensor(rate), self._scalar_dtype)
         return ops.where(ops.equal(rate, 0), ops.ones_like(rate), rate)
-
-    def _lowest_of(self, loss: Tensor) -> Tensor:
-        lowest = ops.where(loss < self.min_loss, loss, self.min_loss)
-        return ops.where(ops.equal(self._losses_seen, 0), self.init_factor * loss, lowest)
 
     def _count_skips(self, **reasons: Tensor) -> None:
         reasons = ops.stack([ops.cast(reasons[name], "int32") for name in SKIPS])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .catalogue import wrapper
 from .l4 import L4
 from .optimizer_wrapper import Tensor, Variable
@@ -66,34 +64,6 @@ class L4Wrapper(L4):
         Rolínek, Martius: "L4: Practical loss-based stepsize adaptation for deep
         learning", NeurIPS 2018, arXiv 1802.05074, Section 3 and Algorithm 1.
     """
-
-    def __init__(
-        self,
-        inner_optimizer: Any,
-        fraction: float = 0.15,
-        minloss_factor: float = 0.9,
-        init_factor: float = 0.75,
-        minloss_forget_time: float = 1000.0,
-        epsilon: float = 1e-12,
-        gradient_time_scale: float = 10.0,
-        loss_floor: float = 0.0,
-        max_learning_rate: float | None = None,
-        max_consecutive_skips: int = 100,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(
-            inner_optimizer,
-            fraction,
-            minloss_factor,
-            init_factor,
-            minloss_forget_time,
-            epsilon,
-            gradient_time_scale,
-            loss_floor,
-            max_learning_rate,
-            max_consecutive_skips,
-            name,
-        )
 
     def direction(
         self,
