@@ -2,6 +2,7 @@
 
 import inspect
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -55,3 +56,63 @@ def test_cond_runs_one_branch_eagerly_and_chooses_when_compiled(x):
     assert float(ops.convert_to_numpy(choose(tensor))) == expected
     assert ran == ["positive" if x > 0 else "negative"]
     assert float(ops.convert_to_numpy(compiled(choose)(tensor))) == expected
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_dot(dtype, float64):
+    random = np.random.default_rng(0)
+    ones, others = (
+        [random.normal(size=shape).astype(dtype) for shape in ((300, 200), (7,), ())]
+        for _ in range(2)
+    )
+    expected = sum(
+        np.sum(one.astype("float64") * other) for one, other in zip(ones, others, strict=True)
+    )
+    ones, others = (
+        [ops.convert_to_tensor(array, dtype=dtype) for array in arrays] for arrays in (ones, others)
+    )
+    result = ops.convert_to_numpy(current.dot(ones, others))
+    assert result.dtype == ("float64" if dtype == "float64" else "float32")
+    scale = np.sqrt(300 * 200)  # of the sum, whose terms largely cancel
+    np.testing.assert_allclose(
+        result, expected, atol=scale * (1e-14 if dtype == "float64" else 1e-6)
+    )
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+def test_scaled_or_zero(accepted):
+    tensors = [ops.convert_to_tensor([1.0, 2.0] if accepted else [np.nan, np.inf])]
+
+    def scale(accepted, tensor):
+        return current.scaled_or_zero(accepted, [tensor], ops.convert_to_tensor(3.0))[0]
+
+    for function in (scale, compiled(scale)):
+        result = ops.convert_to_numpy(function(ops.convert_to_tensor(accepted), tensors[0]))
+        np.testing.assert_array_equal(result, [3.0, 6.0] if accepted else [0.0, 0.0])
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+def test_values_are_put_back_unless_accepted(accepted):
+    variables = [keras.Variable([1.0, 2.0]), keras.Variable(3, dtype="int32")]
+    before = current.snapshot(variables)
+    variables[0].assign_add([1.0, 1.0])
+    variables[1].assign(5)
+    current.restore_unless(ops.convert_to_tensor(accepted), variables, before)
+    values = [ops.convert_to_numpy(variable).tolist() for variable in variables]
+    assert values == ([[2.0, 3.0], 5] if accepted else [[1.0, 2.0], 3])
+
+
+def test_update_averages_and_add():
+    averages, variables = [keras.Variable([1.0, 2.0])], [keras.Variable([10.0, 20.0])]
+    new = current.update_averages(averages, [ops.convert_to_tensor([3.0, 6.0])], 0.75)
+    for values in (averages[0], new[0]):
+        np.testing.assert_allclose(ops.convert_to_numpy(values), [1.5, 3.0])
+    current.add(variables, [ops.convert_to_tensor([0.5, -1.0])])
+    np.testing.assert_allclose(ops.convert_to_numpy(variables[0]), [10.5, 19.0])
+
+
+def test_read_is_a_copy():
+    variable = keras.Variable([1.0, 2.0])
+    value = current.read(variable)
+    variable.assign([3.0, 4.0])
+    assert value.tolist() == [1.0, 2.0]

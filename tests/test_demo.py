@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from stepwrap.experiments import command_line
+
 pytest.importorskip("rich")
 pytest.importorskip("sklearn")
 pytest.importorskip("matplotlib")
@@ -44,14 +46,17 @@ def test_an_output_folder_that_cannot_be_written(tmp_path):
 
 
 @pytest.mark.parametrize("arguments", [["--epochs", "0"], ["--seeds", "-1"], ["--seeds", "x"]])
-def test_numbers_that_make_no_sense(arguments, tmp_path):
-    result = run("demo", *arguments, cwd=tmp_path)
-    assert result.returncode == 2
-    assert "must be a whole number above 0" in result.stderr
+def test_numbers_that_make_no_sense(arguments, capsys):
+    with pytest.raises(SystemExit) as stop:
+        command_line.main(["demo", *arguments])
+    assert stop.value.code == 2
+    assert "must be a whole number above 0" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [[], ["dmo"]])
-def test_an_unknown_command(arguments, tmp_path):
-    result = run(*arguments, cwd=tmp_path)
-    assert result.returncode == 2
-    assert "demo" in result.stderr or "COMMAND" in result.stderr
+def test_an_unknown_command(arguments, capsys):
+    with pytest.raises(SystemExit) as stop:
+        command_line.main(arguments)
+    assert stop.value.code == 2
+    error = capsys.readouterr().err
+    assert "demo" in error or "COMMAND" in error

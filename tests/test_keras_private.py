@@ -29,6 +29,23 @@ def test_check_known():
         keras_private.check_known(optimizer, cases.variables())
 
 
+@pytest.mark.skipif(cases.BACKEND != "torch", reason="Keras has it on PyTorch alone")
+def test_parallel_update_step():
+    """It is there, writes past `assign_sub`, and is used, or steps could not be taken."""
+    optimizer = keras.optimizers.SGD(0.5)
+    [variable] = cases.variables()[:1]
+    optimizer.build([variable])
+    assert keras_private.parallel_update_step(optimizer) is not None
+    assert keras_private.parallel_update_step(cases.SignDescent()) is None
+    seen = []
+    setattr(
+        optimizer, keras_private.PARALLEL_UPDATE_STEP, lambda *arguments: seen.append(arguments)
+    )
+    optimizer.apply(cases.gradients([variable]), [variable])
+    [(gradients, variables, learning_rate)] = seen
+    assert len(gradients) == len(variables) == 1 and float(learning_rate) == 0.5
+
+
 def test_no_private_name_of_keras_is_used_elsewhere():
     private = {name for cls in keras.optimizers.Optimizer.__mro__ for name in vars(cls)}
     private |= set(vars(keras.optimizers.Adam()))
