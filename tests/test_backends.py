@@ -93,7 +93,7 @@ def test_scaled_or_zero(accepted):
 
 @pytest.mark.parametrize("accepted", [True, False])
 def test_values_are_put_back_unless_accepted(accepted):
-    variables = [keras.Variable([1.0, 2.0]), keras.Variable(3, dtype="int32")]
+    variables = [keras.Variable([1.0, 2.0]), keras.Variable(3, dtype="int32", trainable=False)]
     before = current.snapshot(variables)
     variables[0].assign_add([1.0, 1.0])
     variables[1].assign(5)
