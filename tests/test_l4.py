@@ -502,6 +502,13 @@ def test_no_tracer_outlives_its_transformation():
         cases.fit(network)
 
 
+def test_a_plain_number_keeps_its_precision(float64):
+    optimizer = stepwrap.L4Wrapper("sgd")
+    variables = cases.variables("float64")
+    optimizer.apply(cases.gradients(variables), variables, loss=0.1)
+    assert cases.number(optimizer.min_loss) == pytest.approx(0.75 * 0.1 * 1.001, rel=1e-15)
+
+
 def test_apply_gradients_takes_a_loss_too():
     one, other = stepwrap.L4Wrapper("adam"), stepwrap.L4Wrapper("adam")
     variables, others = cases.variables(), cases.variables()

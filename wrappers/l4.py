@@ -108,8 +108,10 @@ class L4(OptimizerWrapper, abc.ABC):
         """Keeps the loss for the next step; wrappers inside get it too."""
         checks.loss(loss)
         super().set_loss(loss)
+        if not ops.is_tensor(loss):  # a plain number, which Keras would make a float32
+            loss = ops.convert_to_tensor(loss, self._scalar_dtype if self.built else None)
         # With its gradient, a traced loss would outlive the transformation it belongs to.
-        self._loss = ops.stop_gradient(ops.convert_to_tensor(loss))
+        self._loss = ops.stop_gradient(loss)
 
     def _take_loss(self) -> Tensor:
         if self._loss is None:

@@ -163,9 +163,9 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
         gradients = list(grads)
         if not gradients:
             return
+        variables = self._variables_of_step(gradients, trainable_variables)
         if loss is not None:
             self.set_loss(loss)
-        variables = self._variables_of_step(gradients, trainable_variables)
         places = [
             place
             for place, (gradient, variable) in enumerate(zip(gradients, variables, strict=True))
@@ -177,30 +177,23 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
         seen_variables = [variables[place] for place in places]
         seen = [self._true_gradient(gradients[place], variables[place]) for place in places]
         transformed = self.transform_gradients(seen, seen_variables)
-        checks.same_form(
-            f"{type(self).__name__}.transform_gradients", transformed, seen, "gradient"
-        )
+        what = f"{type(self).__name__}.transform_gradients"
+        checks.same_form(what, transformed, seen, "gradient")
 
-        def fill_in(new_gradients: Sequence[Tensor]) -> list[Tensor]:
-            filled = list(gradients)
-            for place, gradient in zip(places, new_gradients, strict=True):
-                filled[place] = gradient
-            return filled
-
-        if not self.takes_steps:
-            steps = None
-            self.inner_optimizer.apply(fill_in(transformed), variables)
-        else:
+        steps = None
+        if self.takes_steps:
 
             def inner_steps(new_gradients: Sequence[Tensor]) -> list[Tensor]:
-                proposed = proposed_steps(self.inner_optimizer, fill_in(new_gradients), variables)
+                completed = _with(new_gradients, places, gradients)
+                proposed = proposed_steps(self.inner_optimizer, completed, variables)
                 return [proposed[backend.key(variable)] for variable in seen_variables]
 
             steps = self.take_steps(inner_steps, transformed, seen_variables)
-            checks.same_form(
-                f"{type(self).__name__}.transform_steps", steps, seen_variables, "variable"
-            )
+            what = f"{type(self).__name__}.transform_steps"
+            checks.same_form(what, steps, seen_variables, "variable")
             self.write_steps(seen_variables, steps)
+        else:
+            self.inner_optimizer.apply(_with(transformed, places, gradients), variables)
         if self.step_record is not None:
             measured = [getattr(self, name) for name in self.measured]
             self.step_record.observe(seen, steps, measured)
@@ -401,6 +394,16 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
 def _arguments_of(function: Callable) -> list[str]:
     parameters = inspect.signature(function).parameters.values()
     return [p.name for p in parameters if p.name != "self" and p.kind is not p.VAR_KEYWORD]
+
+
+def _with(
+    new_gradients: Sequence[Tensor], places: Sequence[int], gradients: Sequence[Tensor | None]
+) -> list[Tensor | None]:
+    """The gradients with the new ones in their places."""
+    completed = list(gradients)
+    for place, gradient in zip(places, new_gradients, strict=True):
+        completed[place] = gradient
+    return completed
 
 
 def _is_overwritten(variable: Variable) -> bool:
