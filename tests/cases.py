@@ -217,10 +217,8 @@ def _tensorflow_loop(network, optimizer, loss_function, scale_loss):
             if scale_loss:
                 loss = optimizer.scale_loss(loss)
         gradients = tape.gradient(loss, network.trainable_variables)
-        if scale_loss:
-            optimizer.apply(gradients, network.trainable_variables)
-        else:
-            optimizer.apply(gradients, network.trainable_variables, loss=loss)
+        given = None if scale_loss else loss
+        optimizer.apply(gradients, network.trainable_variables, loss=given)
         return loss
 
     return step
@@ -237,10 +235,8 @@ def _jax_loop(network, optimizer, loss_function, scale_loss):
     @jax.jit
     def update(weights, state, x, y):
         loss, gradients = jax.value_and_grad(compute_loss)(weights, x, y)
-        if scale_loss:
-            weights, state = optimizer.stateless_apply(state, gradients, weights)
-        else:
-            weights, state = optimizer.stateless_apply(state, gradients, weights, loss=loss)
+        given = None if scale_loss else loss
+        weights, state = optimizer.stateless_apply(state, gradients, weights, loss=given)
         return loss, weights, state
 
     def step(x, y):
@@ -266,10 +262,8 @@ def _torch_loop(network, optimizer, loss_function, scale_loss):
             loss = optimizer.scale_loss(loss)
         loss.backward()
         gradients = [variable.value.grad for variable in network.trainable_variables]
-        if scale_loss:
-            optimizer.apply(gradients, network.trainable_variables)
-        else:
-            optimizer.apply(gradients, network.trainable_variables, loss=loss)
+        given = None if scale_loss else loss
+        optimizer.apply(gradients, network.trainable_variables, loss=given)
         return loss
 
     return step
