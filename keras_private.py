@@ -28,6 +28,17 @@ def check_known(optimizer: keras.optimizers.Optimizer, variables: Sequence[Any])
     optimizer._check_variables_are_known(variables)
 
 
+def replace_reduction(optimizer: keras.optimizers.Optimizer, unless: Callable[[], bool]) -> None:
+    """Has an optimizer on TensorFlow sum gradients over replicas only where `unless` is false.
+
+    `_all_reduce_sum_gradients(grads_and_vars)`: since Keras 3.2.1.
+    """
+    if "_all_reduce_sum_gradients" in vars(optimizer):
+        return  # another wrapper of the stack has done it
+    reduce = optimizer._all_reduce_sum_gradients
+    optimizer._all_reduce_sum_gradients = lambda pairs: pairs if unless() else reduce(pairs)
+
+
 PARALLEL_UPDATE_STEP = "_parallel_update_step"
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import keras
 
@@ -26,6 +27,24 @@ def walk(optimizer: Optimizer) -> Iterator[Optimizer]:
 def leaves(optimizer: Optimizer) -> list[Optimizer]:
     """The optimizers that have none inside."""
     return [member for member in walk(optimizer) if not parts(member)]
+
+
+def set_loss(optimizer: Optimizer, loss: Any) -> None:
+    """Hands the loss of the next step to the optimizer if it is a wrapper, else to its parts."""
+    if hasattr(optimizer, "set_loss"):
+        optimizer.set_loss(loss)
+    else:
+        for part in parts(optimizer):
+            set_loss(part, loss)
+
+
+def apply(
+    optimizer: Optimizer, gradients: Sequence[Any], variables: Sequence[Any], loss: Any
+) -> None:
+    """Does a step of any optimizer, with the loss, if there is one, for the wrappers in it."""
+    if loss is not None:
+        set_loss(optimizer, loss)
+    optimizer.apply(gradients, variables)
 
 
 def decays_weights(optimizer: Optimizer) -> bool:

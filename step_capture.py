@@ -7,7 +7,7 @@ float32. So the step is taken on its way to the weights.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -22,26 +22,37 @@ Optimizer = keras.optimizers.Optimizer
 
 @backend.uncompiled
 def proposed_steps(
-    optimizer: Optimizer, gradients: Sequence[Tensor | None], variables: Sequence[Variable]
+    optimizer: Optimizer,
+    gradients: Sequence[Tensor | None],
+    variables: Sequence[Variable],
+    loss: Tensor | None,
 ) -> dict[Any, Tensor]:
-    """Runs `optimizer.apply` up to the write, and gives what it would add to the variables.
+    """Runs the optimizer up to the write, and gives what it would add to the variables.
 
     The optimizer's own state advances, and decoupled weight decay, which is no part
     of the step, reaches the variables. Constraints are left to whoever writes the step.
 
     Returns:
-        The steps by `backend.key(variable)`.
+        The steps by `backend.local_key(variable)`.
     """
-    steps: dict[Any, Tensor] = {}
-    with contextlib.ExitStack() as captures:
-        captures.enter_context(_without_constraints(variables))
-        for writer in _writers(optimizer):
-            if hasattr(writer, "write_steps"):
-                captures.enter_context(_captured_wrapper(writer, steps))
-            else:
-                captures.enter_context(backend.captured(writer, steps))
-        optimizer.apply(gradients, variables)
-    return steps
+
+    def capture(run: Callable[[], None]) -> dict[Any, Tensor]:
+        steps: dict[Any, Tensor] = {}
+        with contextlib.ExitStack() as captures:
+            captures.enter_context(_without_constraints(variables))
+            for writer in _writers(optimizer):
+                if hasattr(writer, "write_steps"):
+                    captures.enter_context(_captured_wrapper(writer, steps))
+                else:
+                    captures.enter_context(backend.captured(writer, steps))
+            run()
+        return steps
+
+    def apply(tensors: list) -> None:
+        gradients, loss = tensors
+        stack.apply(optimizer, gradients, variables, loss)
+
+    return backend.once_for_all_replicas(capture, apply, [gradients, loss])
 
 
 def _writers(optimizer: Optimizer) -> list[Optimizer]:
@@ -55,7 +66,7 @@ def _writers(optimizer: Optimizer) -> list[Optimizer]:
 def _captured_wrapper(wrapper: Optimizer, steps: dict[Any, Tensor]) -> Iterator[None]:
     def write_steps(variables: Sequence[Variable], new_steps: Sequence[Tensor]) -> None:
         for variable, step in zip(variables, new_steps, strict=True):
-            steps[backend.key(variable)] = step
+            steps[backend.local_key(variable)] = step
 
     with backend.replaced(wrapper, write_steps=write_steps):
         yield

@@ -22,19 +22,69 @@ class Backend(Protocol):
     def cond(self, predicate: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]) -> Any:
         """The result of one of two functions that change no state, the other one not run."""
 
-    def refuse_replicas(self, wrapper: str) -> None:
-        """Raises where several replicas hand over gradients that are not summed yet."""
+    def run_if(
+        self,
+        predicate: Any,
+        if_true: Callable[..., None],
+        if_false: Callable[..., None],
+        variables: Sequence[Any],
+        *tensors: Any,
+    ) -> None:
+        """Runs one of two functions of the tensors that change no state but the variables.
+
+        Args:
+            predicate: The same on all replicas.
+            if_true: Run if it holds.
+            if_false: Run if not.
+            variables: All that the functions read or write.
+            tensors: Lists of tensors, or single ones; what the functions take from a
+                replica must come this way.
+        """
+
+    # Several replicas of the model.
+
+    def replica(self) -> int:
+        """The number of the replica that is being worked on, 0 if there is one."""
+
+    def several_replicas(self) -> bool:
+        """Whether this is one of several replicas, whose optimizers run side by side."""
+
+    def once_summed(self, step: Callable[[list, Any], None], gradients: list, loss: Any) -> None:
+        """Calls step(gradients, loss) with what the replicas have together.
+
+        Within that call, nothing is summed again, not by the optimizers inside either.
+        """
+
+    def leave_sums_to_wrapper(self, optimizer: Any) -> None:
+        """Has an optimizer not sum over replicas what a wrapper around it has summed."""
+
+    def on_all_replicas(self, condition: Any) -> Any:
+        """Whether the condition holds on all replicas."""
+
+    def check_scope(self, wrapper: str, variables: Sequence[Any], optimizer: Any) -> None:
+        """Raises if variables or optimizer were not made for the replicas that train them."""
+
+    def scope_of(self, variable: Any) -> AbstractContextManager:
+        """Where a new variable gets the same replicas."""
+
+    def once_for_all_replicas(
+        self, work: Callable[[Callable[[], None]], Any], function: Callable, tensors: list
+    ) -> Any:
+        """Calls work(run) once, in which run() calls function(tensors) on every replica."""
 
     # The step of an optimizer.
 
     def key(self, variable: Any) -> Any:
-        """What tells a variable from others, as a layer and as an optimizer knows it."""
+        """What tells a variable from others, as a layer knows it."""
+
+    def local_key(self, variable: Any) -> Any:
+        """What tells a variable from others, as an optimizer's update on this replica knows it."""
 
     def replaced(self, optimizer: Any, **methods: Callable) -> AbstractContextManager[None]:
         """Has other methods stand in for those of this one optimizer."""
 
     def captured(self, optimizer: Any, steps: dict[Any, Any]) -> AbstractContextManager[None]:
-        """Puts what an optimizer would add to each variable into `steps`, by `key`.
+        """Puts what an optimizer would add to each variable into `steps`, by `local_key`.
 
         The variables stay as they are.
         """

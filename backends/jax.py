@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 import jax
+import keras
 import numpy as np
 from jax import numpy as jnp
 
@@ -39,8 +41,71 @@ def cond(predicate: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]
     return if_true() if predicate else if_false()
 
 
-def refuse_replicas(wrapper: str) -> None:
-    """Nothing to refuse: a sharded program computes whole gradients."""
+def run_if(
+    predicate: Any,
+    if_true: Callable[..., None],
+    if_false: Callable[..., None],
+    variables: Sequence[Any],
+    *tensors: Any,
+) -> None:
+    """A conditional from the variables' values to their new ones."""
+    if not isinstance(predicate, jax.core.Tracer):
+        (if_true if predicate else if_false)(*tensors)
+        return
+
+    def stateless(function: Callable[..., None]) -> Callable[[Any, Any], Any]:
+        def run(values: Any, tensors: Any) -> Any:
+            with keras.StatelessScope(list(zip(variables, values, strict=True))) as scope:
+                function(*tensors)
+            return [scope.get_current_value(variable) for variable in variables]
+
+        return run
+
+    values = [variable.value for variable in variables]
+    branches = stateless(if_true), stateless(if_false)
+    new_values = jax.lax.cond(predicate, *branches, values, tensors)
+    for variable, value in zip(variables, new_values, strict=True):
+        variable.assign(value)
+
+
+def replica() -> int:
+    """A sharded program is one program."""
+    return 0
+
+
+def several_replicas() -> bool:
+    """A sharded program is one program."""
+    return False
+
+
+def once_summed(step: Callable[[list, Any], None], gradients: list, loss: Any) -> None:
+    """Nothing to sum: a sharded program computes whole gradients and losses."""
+    step(gradients, loss)
+
+
+def leave_sums_to_wrapper(optimizer: Any) -> None:
+    """It does not sum."""
+
+
+def on_all_replicas(condition: Any) -> Any:
+    """The condition: a sharded program is one program."""
+    return condition
+
+
+def check_scope(wrapper: str, variables: Sequence[Any], optimizer: Any) -> None:
+    """Nothing to check: there are no scopes."""
+
+
+def scope_of(variable: Any) -> AbstractContextManager:
+    """No scope."""
+    return contextlib.nullcontext()
+
+
+def once_for_all_replicas(
+    work: Callable[[Callable[[], None]], Any], function: Callable, tensors: list
+) -> Any:
+    """The only replica."""
+    return work(lambda: function(tensors))
 
 
 def key(variable: Any) -> Any:
@@ -48,9 +113,14 @@ def key(variable: Any) -> Any:
     return id(variable)
 
 
+def local_key(variable: Any) -> Any:
+    """The same: there is one replica."""
+    return key(variable)
+
+
 def captured(optimizer: Any, steps: dict[Any, Any]) -> AbstractContextManager[None]:
     """Everything goes through `assign*`."""
-    return _assignments.captured(optimizer, steps, key, lambda variable: variable.value)
+    return _assignments.captured(optimizer, steps, local_key, lambda variable: variable.value)
 
 
 def uncompiled(function: Callable) -> Callable:

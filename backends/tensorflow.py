@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from .. import keras_private
 from . import _assignments
 from ._assignments import replaced as replaced
 
@@ -36,29 +38,143 @@ def cond(predicate: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]
     return tf.cond(predicate, if_true, if_false)
 
 
-def refuse_replicas(wrapper: str) -> None:
-    """Raises under a tf.distribute strategy of several replicas."""
-    replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    if replicas > 1:
-        raise ValueError(
-            f"{wrapper} cannot train on {replicas} replicas yet: a tf.distribute strategy hands "
-            "every replica's gradients to the optimizer before they are summed. Use "
-            "tf.distribute.OneDeviceStrategy, or no strategy."
-        )
+def run_if(
+    predicate: Any,
+    if_true: Callable[..., None],
+    if_false: Callable[..., None],
+    variables: Sequence[Any],
+    *tensors: Any,
+) -> None:
+    """A conditional, for all replicas at once: on one replica it could not hold a `merge_call`."""
+    if not several_replicas():
+        tf.cond(predicate, lambda: if_true(*tensors), lambda: if_false(*tensors))
+        return
+
+    def choose(strategy: tf.distribute.Strategy, predicate: Any, tensors: Any) -> None:
+        def on_each(function: Callable) -> None:
+            strategy.extended.call_for_each_replica(function, args=tensors)
+
+        predicate = strategy.experimental_local_results(predicate)[0]
+        tf.cond(predicate, lambda: on_each(if_true), lambda: on_each(if_false))
+
+    tf.distribute.get_replica_context().merge_call(choose, args=(predicate, tensors))
+
+
+# Replicas are threads that take turns at every `merge_call`, and that `run_if` starts anew inside
+# of one: what Python remembers from one line to the next is kept by the replica's number.
+_replicas_with_sums: set[int] = set()
+
+
+def replica() -> int:
+    """The replica's number in its strategy."""
+    if not several_replicas():
+        return 0
+    context = tf.distribute.get_replica_context()
+    return int(tf.get_static_value(context.replica_id_in_sync_group))
+
+
+def several_replicas() -> bool:
+    """Whether a strategy is running this on each of several replicas."""
+    context = tf.distribute.get_replica_context()
+    return context is not None and context.num_replicas_in_sync > 1
+
+
+def once_summed(step: Callable[[list, Any], None], gradients: list, loss: Any) -> None:
+    """One reduction of everything; the loss, like a gradient, is the replica's share of a sum."""
+    this_replica = replica()
+    if not several_replicas() or this_replica in _replicas_with_sums:
+        step(gradients, loss)
+        return
+    context = tf.distribute.get_replica_context()
+    shares = [gradients, [] if loss is None else [loss]]
+    gradients, losses = context.all_reduce(tf.distribute.ReduceOp.SUM, shares)
+    _replicas_with_sums.add(this_replica)
+    try:
+        step(gradients, *losses or [None])
+    finally:
+        _replicas_with_sums.discard(this_replica)
+
+
+def leave_sums_to_wrapper(optimizer: Any) -> None:
+    """Has Keras' reduction in the optimizer pass on what has been summed."""
+    keras_private.replace_reduction(optimizer, unless=lambda: replica() in _replicas_with_sums)
+
+
+def on_all_replicas(condition: Any) -> Any:
+    """Counts the replicas on which it does not hold."""
+    if not several_replicas():
+        return condition
+    failures = tf.cast(tf.logical_not(condition), tf.int32)
+    context = tf.distribute.get_replica_context()
+    return tf.equal(context.all_reduce(tf.distribute.ReduceOp.SUM, failures), 0)
+
+
+def check_scope(wrapper: str, variables: Sequence[Any], optimizer: Any) -> None:
+    """Compares the variables' strategy with the current one."""
+    strategy = tf.distribute.get_strategy()
+    for variable in (*variables, *optimizer.variables):
+        if not strategy.extended.variable_created_in_scope(_shared(variable)):
+            raise ValueError(
+                f"{wrapper} trains under {_named(strategy)}, but the variable {variable.name!r} "
+                f"was made under {_named(_strategy_of(variable))}. Make and compile the model, "
+                "its optimizer included, inside `with strategy.scope():`, and train it with "
+                "`fit` or `strategy.run` of the same strategy."
+            )
+
+
+def _strategy_of(variable: Any) -> tf.distribute.Strategy | None:
+    return getattr(_shared(variable), "distribute_strategy", None)
+
+
+def _named(strategy: tf.distribute.Strategy | None) -> str:
+    return f"{type(strategy).__name__}" if strategy is not None else "no strategy"
+
+
+def scope_of(variable: Any) -> AbstractContextManager:
+    """The scope of the variable's strategy."""
+    strategy = _strategy_of(variable)
+    return contextlib.nullcontext() if strategy is None else strategy.scope()
+
+
+def once_for_all_replicas(
+    work: Callable[[Callable[[], None]], Any], function: Callable, tensors: list
+) -> Any:
+    """Inside of one `merge_call`, where no other replica is at work."""
+    if not several_replicas():
+        return work(lambda: function(tensors))
+
+    def merged(strategy: tf.distribute.Strategy, tensors: list) -> Any:
+        return work(lambda: strategy.extended.call_for_each_replica(function, args=(tensors,)))
+
+    return tf.distribute.get_replica_context().merge_call(merged, args=(tensors,))
 
 
 def key(variable: Any) -> Any:
-    """The identity of TensorFlow's variable, which is what an optimizer's update sees."""
+    """The identity of TensorFlow's variable, which all replicas share."""
+    return id(_shared(variable))
+
+
+def local_key(variable: Any) -> Any:
+    """The identity of TensorFlow's variable, as it is on this replica."""
     return id(_native(variable))
 
 
-def _native(variable: Any) -> tf.Variable:
+def _shared(variable: Any) -> tf.Variable:
     return variable.value if isinstance(variable, keras.Variable) else variable
+
+
+def _native(variable: Any) -> tf.Variable:
+    """The variable itself, or this replica's part of it, which is written without the others."""
+    shared = _shared(variable)
+    if not several_replicas():
+        return shared
+    parts = tf.distribute.get_strategy().experimental_local_results(shared)
+    return parts[replica() % len(parts)]
 
 
 def captured(optimizer: Any, steps: dict[Any, Any]) -> AbstractContextManager[None]:
     """Everything goes through `assign*`."""
-    return _assignments.captured(optimizer, steps, key, tf.convert_to_tensor)
+    return _assignments.captured(optimizer, steps, local_key, tf.convert_to_tensor)
 
 
 def uncompiled(function: Callable) -> Callable:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -34,8 +35,77 @@ def cond(predicate: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]
     return if_true() if predicate else if_false()
 
 
-def refuse_replicas(wrapper: str) -> None:
-    """Nothing to refuse: DistributedDataParallel averages gradients before the optimizer."""
+def run_if(
+    predicate: Any,
+    if_true: Callable[..., None],
+    if_false: Callable[..., None],
+    variables: Sequence[Any],
+    *tensors: Any,
+) -> None:
+    """Python's own conditional."""
+    (if_true if predicate else if_false)(*tensors)
+
+
+def replica() -> int:
+    """Every process has its own Python."""
+    return 0
+
+
+def several_replicas() -> bool:
+    """Every process has its own Python."""
+    return False
+
+
+_has_mean_loss = False
+
+
+def once_summed(step: Callable[[list, Any], None], gradients: list, loss: Any) -> None:
+    """The mean of the processes' losses; DistributedDataParallel has averaged their gradients."""
+    global _has_mean_loss
+    if loss is None or _has_mean_loss or not _several_processes():
+        step(gradients, loss)
+        return
+    loss = torch.as_tensor(loss).detach().clone()
+    torch.distributed.all_reduce(loss)
+    _has_mean_loss = True
+    try:
+        step(gradients, loss / torch.distributed.get_world_size())
+    finally:
+        _has_mean_loss = False
+
+
+def _several_processes() -> bool:
+    distributed = torch.distributed
+    return (
+        distributed.is_available()
+        and distributed.is_initialized()
+        and distributed.get_world_size() > 1
+    )
+
+
+def leave_sums_to_wrapper(optimizer: Any) -> None:
+    """It does not sum."""
+
+
+def on_all_replicas(condition: Any) -> Any:
+    """The condition: DistributedDataParallel gives all processes the same gradients."""
+    return condition
+
+
+def check_scope(wrapper: str, variables: Sequence[Any], optimizer: Any) -> None:
+    """Nothing to check: there are no scopes."""
+
+
+def scope_of(variable: Any) -> AbstractContextManager:
+    """No scope."""
+    return contextlib.nullcontext()
+
+
+def once_for_all_replicas(
+    work: Callable[[Callable[[], None]], Any], function: Callable, tensors: list
+) -> Any:
+    """The only replica."""
+    return work(lambda: function(tensors))
 
 
 def key(variable: Any) -> Any:
@@ -43,17 +113,22 @@ def key(variable: Any) -> Any:
     return id(variable)
 
 
+def local_key(variable: Any) -> Any:
+    """The same: there is one replica."""
+    return key(variable)
+
+
 def captured(optimizer: Any, steps: dict[Any, Any]) -> AbstractContextManager[None]:
     """Through `assign*`, or for Keras' optimizers that write past it, with zeros for weights."""
     update = keras_private.parallel_update_step(optimizer)
     if update is None:
         return _assignments.captured(
-            optimizer, steps, key, lambda variable: variable.value.detach().clone()
+            optimizer, steps, local_key, lambda variable: variable.value.detach().clone()
         )
     return _captured_on_zeros(optimizer, update, steps)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _captured_on_zeros(optimizer: Any, update: Any, steps: dict[Any, Any]) -> Iterator[None]:
     """These optimizers add to the weights without reading them: to zeros they add the step."""
 
@@ -66,7 +141,7 @@ def _captured_on_zeros(optimizer: Any, update: Any, steps: dict[Any, Any]) -> It
             update(gradients, variables, learning_rate)
         finally:
             for variable, tensor, weight in zip(variables, tensors, weights, strict=True):
-                steps[key(variable)], tensor.data = tensor.data, weight
+                steps[local_key(variable)], tensor.data = tensor.data, weight
 
     with replaced(optimizer, **{keras_private.PARALLEL_UPDATE_STEP: update_zeros}):
         yield

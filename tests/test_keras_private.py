@@ -29,6 +29,19 @@ def test_check_known():
         keras_private.check_known(optimizer, cases.variables())
 
 
+@pytest.mark.skipif(cases.BACKEND != "tensorflow", reason="Keras has it on TensorFlow alone")
+def test_replace_reduction():
+    """It is there, and an optimizer sums through it."""
+    variables = cases.variables()
+    optimizer = keras.optimizers.SGD()
+    optimizer.build(variables)
+    asked = []
+    keras_private.replace_reduction(optimizer, unless=lambda: asked.append(True))
+    keras_private.replace_reduction(optimizer, unless=lambda: asked.append("second"))
+    optimizer.apply(cases.gradients(variables), variables)
+    assert asked == [True]
+
+
 @pytest.mark.skipif(cases.BACKEND != "torch", reason="Keras has it on PyTorch alone")
 def test_parallel_update_step():
     """It is there, writes past `assign_sub`, and is used, or steps could not be taken."""

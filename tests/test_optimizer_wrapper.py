@@ -219,24 +219,3 @@ def test_an_embedding_trains_compiled():
     y = np.ones((2, 6), "float32")
     losses = network.fit(x, y, epochs=10, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
-
-
-@pytest.mark.skipif(BACKEND != "tensorflow", reason="tf.distribute is TensorFlow's")
-def test_one_device_strategy_trains_and_several_replicas_are_refused():
-    import tensorflow as tf
-
-    with tf.distribute.OneDeviceStrategy("/cpu:0").scope():
-        network = cases.model(stepwrap.NormalizedOptimizer("sgd"))
-        cases.fit(network)
-
-    class TwoReplicas:
-        num_replicas_in_sync = 2
-
-    optimizer = stepwrap.NormalizedOptimizer("sgd")
-    original = tf.distribute.get_strategy
-    tf.distribute.get_strategy = TwoReplicas
-    try:
-        with pytest.raises(ValueError, match="cannot train on 2 replicas yet"):
-            optimizer.build(cases.variables())
-    finally:
-        tf.distribute.get_strategy = original

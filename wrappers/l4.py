@@ -63,7 +63,6 @@ class L4(OptimizerWrapper, abc.ABC):
         if max_learning_rate is not None:
             self.max_learning_rate = checks.number("max_learning_rate", max_learning_rate, above=0)
         self.max_consecutive_skips = checks.count("max_consecutive_skips", max_consecutive_skips)
-        self._loss: Tensor | None = None
         self._told_of_the_floor = False
 
     @abc.abstractmethod
@@ -104,26 +103,20 @@ class L4(OptimizerWrapper, abc.ABC):
 
     # The loss.
 
-    def set_loss(self, loss: Tensor) -> None:
-        """Keeps the loss for the next step; wrappers inside get it too."""
-        checks.loss(loss)
-        super().set_loss(loss)
-        if not ops.is_tensor(loss):  # a plain number, which Keras would make a float32
-            loss = ops.convert_to_tensor(loss, self._scalar_dtype if self.built else None)
-        # With its gradient, a traced loss would outlive the transformation it belongs to.
-        self._loss = ops.stop_gradient(loss)
-
-    def _take_loss(self) -> Tensor:
-        if self._loss is None:
+    def _given_loss(self) -> Tensor:
+        if self.loss is None:
             raise ValueError(
                 f"{type(self).__name__} needs the loss of every step, and was given none. In a "
                 "training loop of your own, either write `loss = optimizer.scale_loss(loss)` "
                 "before taking the gradients, or `optimizer.apply(gradients, variables, "
-                "loss=loss)`. Under the policy mixed_float16, `compile` puts a LossScaleOptimizer "
-                "around the optimizer, which keeps the loss to itself: use mixed_bfloat16."
+                "loss=loss)`. Under the policy mixed_float16, `compile` puts Keras' "
+                "LossScaleOptimizer around it, which keeps the loss to itself: compile with "
+                f"`stepwrap.LossScaleOptimizer({type(self).__name__}(...))`. Inside a "
+                "MultiOptimizer, which does so too: put `stepwrap.OptimizerWrapper` around that."
             )
-        loss, self._loss = self._loss, None
-        return ops.cast(loss, self._scalar_dtype)
+        if not ops.is_tensor(self.loss):  # a plain number, which Keras would make a float32
+            return ops.convert_to_tensor(self.loss, self._scalar_dtype)
+        return ops.cast(self.loss, self._scalar_dtype)
 
     # One step.
 
@@ -134,7 +127,7 @@ class L4(OptimizerWrapper, abc.ABC):
         variables: list[Variable],
     ) -> list[Tensor]:
         """The inner optimizer's steps, rescaled; zeros where no step is safe."""
-        loss = self._take_loss() - self.loss_floor
+        loss = self._given_loss() - self.loss_floor
         inner_learning_rate = self._inner_learning_rate()
         state = [*self._own_state(), *self.inner_optimizer.variables]
         weights = variables if self._decays_weights else []

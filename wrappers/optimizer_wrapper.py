@@ -12,6 +12,8 @@ from keras import ops
 
 from .. import checks, keras_private, stack
 from ..backends import current as backend
+from ..finite import all_finite
+from ..replica_local import ReplicaLocal
 from ..step_capture import proposed_steps
 from ..step_record import StepRecord
 
@@ -66,6 +68,8 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
         # What Keras has made by now is a step counter; the inner optimizer has its own.
         self._unused_variables = tuple(super().variables)
         self.inner_optimizer = inner_optimizer
+        self._loss = ReplicaLocal()
+        self._has_scaler = False
 
     # The hooks.
 
@@ -120,6 +124,21 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
         """
         return self.transform_steps(inner_steps(gradients), gradients, variables)
 
+    def apply_inner(
+        self, gradients: list[Tensor | None], variables: list[Variable], loss: Tensor | None
+    ) -> None:
+        """Runs the inner optimizer; a wrapper may do so on some steps only.
+
+        Such a wrapper cannot stand inside one that takes steps.
+
+        Args:
+            gradients: What `transform_gradients` returned, None for variables without a
+                gradient, and what Keras writes to a variable in place of a gradient's step.
+            variables: The variable of each gradient.
+            loss: The loss of the step, if it was given.
+        """
+        stack.apply(self.inner_optimizer, gradients, variables, loss)
+
     @classmethod
     def overrides(cls, hook: str) -> bool:
         """Whether the class does something of its own in that hook."""
@@ -138,10 +157,15 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
         return super().scale_loss(loss)
 
     def set_loss(self, loss: Tensor) -> None:
-        """Hands the loss of the next step to every wrapper in the stack that needs it."""
-        for part in stack.parts(self):
-            if isinstance(part, OptimizerWrapper):
-                part.set_loss(loss)
+        """Gives the wrapper the loss of the next step, which it hands on to those inside."""
+        checks.loss(loss)
+        # With its gradient, a traced loss would outlive the transformation it belongs to.
+        self._loss.set(ops.stop_gradient(loss) if ops.is_tensor(loss) else loss)
+
+    @property
+    def loss(self) -> Tensor | None:
+        """The loss of the step that is being done, if it was given: what the gradients are of."""
+        return self._loss.get()
 
     # One step.
 
@@ -152,6 +176,10 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
         loss: Tensor | None = None,
     ) -> None:
         """Does one step.
+
+        Under a tf.distribute strategy, gradients and loss are summed over the replicas, once.
+        With several processes of torch.distributed, the loss is averaged over them, as
+        DistributedDataParallel has averaged the gradients.
 
         Args:
             grads: The gradients, None where there is none.
@@ -171,11 +199,34 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
             for place, (gradient, variable) in enumerate(zip(gradients, variables, strict=True))
             if gradient is not None and not _is_overwritten(variable)
         ]
+        for place in places:
+            gradients[place] = self._true_gradient(gradients[place], variables[place])
+
+        def step(seen: list[Tensor], loss: Tensor | None) -> None:
+            self._loss.set(loss)
+            completed = _with(seen, places, gradients)
+            if self._has_scaler and backend.several_replicas():
+                self._step_if_finite(places, completed, variables)
+            else:
+                self._step(places, completed, variables)
+
+        try:
+            backend.once_summed(step, [gradients[place] for place in places], self.loss)
+        finally:
+            self._loss.clear()
+
+    def _step(
+        self,
+        places: Sequence[int],
+        gradients: list[Tensor | None],
+        variables: list[Variable],
+    ) -> None:
+        """A step on the gradients in those places; the others are for the inner optimizer."""
         if not places:
-            self.inner_optimizer.apply(gradients, variables)
+            self.apply_inner(gradients, variables, self.loss)
             return
         seen_variables = [variables[place] for place in places]
-        seen = [self._true_gradient(gradients[place], variables[place]) for place in places]
+        seen = [gradients[place] for place in places]
         transformed = self.transform_gradients(seen, seen_variables)
         what = f"{type(self).__name__}.transform_gradients"
         checks.same_form(what, transformed, seen, "gradient")
@@ -185,18 +236,52 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
 
             def inner_steps(new_gradients: Sequence[Tensor]) -> list[Tensor]:
                 completed = _with(new_gradients, places, gradients)
-                proposed = proposed_steps(self.inner_optimizer, completed, variables)
-                return [proposed[backend.key(variable)] for variable in seen_variables]
+                proposed = proposed_steps(self.inner_optimizer, completed, variables, self.loss)
+                return [proposed[backend.local_key(variable)] for variable in seen_variables]
 
             steps = self.take_steps(inner_steps, transformed, seen_variables)
             what = f"{type(self).__name__}.transform_steps"
             checks.same_form(what, steps, seen_variables, "variable")
             self.write_steps(seen_variables, steps)
         else:
-            self.inner_optimizer.apply(_with(transformed, places, gradients), variables)
+            self.apply_inner(_with(transformed, places, gradients), variables, self.loss)
         if self.step_record is not None:
             measured = [getattr(self, name) for name in self.measured]
             self.step_record.observe(seen, steps, measured)
+
+    def _step_if_finite(
+        self,
+        places: Sequence[int],
+        gradients: list[Tensor | None],
+        variables: list[Variable],
+    ) -> None:
+        """A step, unless a gradient overflowed on another replica than the first.
+
+        Keras' LossScaleOptimizer looks at the first alone.
+        """
+
+        def step(gradients: list[Tensor | None], loss: Tensor | None) -> None:
+            self._loss.set(loss)
+            self._step(places, gradients, variables)
+
+        backend.run_if(
+            all_finite([gradients[place] for place in places]),
+            step,
+            lambda gradients, loss: None,
+            [*keras_private.built_variables(self), *self.variables],
+            gradients,
+            self.loss,
+        )
+
+    @property
+    def loss_scale_factor(self) -> float | None:
+        """By how much the gradients are too large. Keras sets it when it adds a loss scaler."""
+        return self._loss_scale_factor
+
+    @loss_scale_factor.setter
+    def loss_scale_factor(self, factor: float | None) -> None:
+        self._loss_scale_factor = factor
+        self._has_scaler = True
 
     def write_steps(self, variables: Sequence[Variable], steps: Sequence[Tensor]) -> None:
         """Adds the steps to the variables, and applies the variables' constraints."""
@@ -243,6 +328,7 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
             )
         self.build(variables)
         keras_private.check_known(self, variables)
+        backend.check_scope(type(self).__name__, variables, self)
         return variables
 
     def _true_gradient(self, gradient: Tensor, variable: Variable) -> Tensor:
@@ -256,12 +342,13 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
         """Makes the state of the inner optimizer and of the wrapper; once is enough."""
         if self.built:
             return
-        backend.refuse_replicas(type(self).__name__)
         if not self.inner_optimizer.built:
             self.inner_optimizer.build(variables)
         keras_private.check_known(self.inner_optimizer, variables)
         # Again, for a MultiOptimizer has its parts only now.
         checks.wrappable(type(self).__name__, self.inner_optimizer, takes_steps=self.takes_steps)
+        for leaf in stack.leaves(self.inner_optimizer):
+            backend.leave_sums_to_wrapper(leaf)
         # Checkpoints of the backend follow attributes, not the list in which Keras'
         # MultiOptimizer keeps its parts: without these their state would be lost.
         for index, part in enumerate(getattr(self, "optimizers", ())):
@@ -311,7 +398,8 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
         A training function made before does not know of it and must be made again.
         """
         if self.step_record is None:
-            self.step_record = StepRecord(self.takes_steps, self.measured)
+            with backend.scope_of(self.iterations):
+                self.step_record = StepRecord(self.takes_steps, self.measured)
         return self.step_record
 
     # State.
