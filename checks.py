@@ -175,37 +175,59 @@ def keras_optimizer_classes() -> list[type[keras.optimizers.Optimizer]]:
     ]
 
 
-def wrappable(
-    wrapper: str, inner_optimizer: keras.optimizers.Optimizer, *, takes_steps: bool
-) -> None:
+def wrappable(wrapper: Any, inner_optimizer: keras.optimizers.Optimizer) -> None:
     """Refuses inner optimizers that would make a wrapper see or do something wrong."""
+    name = type(wrapper).__name__
     for member in stack.walk(inner_optimizer):
         if isinstance(member, keras.optimizers.LossScaleOptimizer):
             raise ValueError(
-                f"`inner_optimizer` must not be a LossScaleOptimizer: {wrapper} would see scaled "
-                "gradients. Put the loss scaler outside: "
-                f"`keras.optimizers.LossScaleOptimizer({wrapper}(...))`."
+                f"`inner_optimizer` must not be a LossScaleOptimizer: {name} would see scaled "
+                f"gradients. Put the loss scaler outside: "
+                f"`stepwrap.LossScaleOptimizer({name}(...))`."
+            )
+        if wrapper.takes_steps:
+            _steps_can_be_taken(name, member)
+        if getattr(member, "stands_outermost", False) and (
+            wrapper.takes_steps or wrapper.overrides("transform_gradients")
+        ):
+            inside = type(member).__name__
+            raise ValueError(
+                f"{inside} must stand outermost: inside {name} it would be given what {name} "
+                f"makes of every batch. Write `{inside}({name}(...), ...)`."
             )
     for leaf in stack.leaves(inner_optimizer):
-        if leaf.loss_scale_factor is not None:
-            raise ValueError(
-                f"`loss_scale_factor={leaf.loss_scale_factor}` on {type(leaf).__name__} would "
-                f"let {wrapper} see scaled gradients. Leave it out and put "
-                f"`keras.optimizers.LossScaleOptimizer` around {wrapper}."
-            )
-        if leaf.gradient_accumulation_steps is not None:
-            raise ValueError(
-                f"`gradient_accumulation_steps={leaf.gradient_accumulation_steps}` on "
-                f"{type(leaf).__name__} would let {wrapper} see the gradient of every "
-                "micro-batch rather than their mean. Leave it out and raise the batch size, "
-                "or average the gradients in a training loop before `apply`."
-            )
-        if takes_steps and leaf.use_ema:
-            raise ValueError(
-                f"`use_ema=True` on {type(leaf).__name__} would average weights that are never "
-                f"written, for {wrapper} changes the step on its way to the weights. Leave it out "
-                "and average outside the optimizer, for example in a callback."
-            )
+        _leaf(name, leaf)
+
+
+def _steps_can_be_taken(name: str, member: keras.optimizers.Optimizer) -> None:
+    inside = type(member).__name__
+    if member.use_ema and not stack.parts(member):
+        raise ValueError(
+            f"`use_ema=True` on {inside} would average weights that are never written, for {name} "
+            "changes the step on its way to the weights. Leave it out and average outside the "
+            "optimizer, for example in a callback."
+        )
+    if hasattr(member, "overrides") and member.overrides("apply_inner"):
+        raise ValueError(
+            f"{inside} runs the optimizer inside on some steps only, so {name}, which changes "
+            f"every step, cannot stand around it. Write `{inside}({name}(...), ...)`."
+        )
+
+
+def _leaf(name: str, leaf: keras.optimizers.Optimizer) -> None:
+    if leaf.loss_scale_factor is not None:
+        raise ValueError(
+            f"`loss_scale_factor={leaf.loss_scale_factor}` on {type(leaf).__name__} would let "
+            f"{name} see scaled gradients. Leave it out and put `stepwrap.LossScaleOptimizer` "
+            f"around {name}."
+        )
+    if leaf.gradient_accumulation_steps is not None:
+        steps = leaf.gradient_accumulation_steps
+        raise ValueError(
+            f"`gradient_accumulation_steps={steps}` on {type(leaf).__name__} would let {name} see "
+            "the gradient of every micro-batch rather than their mean. Leave it out and write "
+            f"`stepwrap.GradientAccumulation({name}(...), steps={steps})`."
+        )
 
 
 def arguments(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

@@ -28,6 +28,27 @@ def check_known(optimizer: keras.optimizers.Optimizer, variables: Sequence[Any])
     optimizer._check_variables_are_known(variables)
 
 
+class DelegatedAverages:
+    """Leads `keras.callbacks.SwapEMAWeights` to the averages of an optimizer further inside.
+
+    It looks for `use_ema` and `_model_variables_moving_average`, both since Keras 3.0, one
+    wrapper deep.
+    """
+
+    @property
+    def use_ema(self) -> bool:
+        """Whether the inner optimizer averages the weights; a wrapper itself does not."""
+        return self.built and self.inner_optimizer.use_ema
+
+    @use_ema.setter
+    def use_ema(self, value: bool) -> None:
+        """Keras sets it to False in `__init__`."""
+
+    @property
+    def _model_variables_moving_average(self) -> list[Any]:
+        return self.inner_optimizer._model_variables_moving_average
+
+
 def replace_reduction(optimizer: keras.optimizers.Optimizer, unless: Callable[[], bool]) -> None:
     """Has an optimizer on TensorFlow sum gradients over replicas only where `unless` is false.
 

@@ -12,6 +12,12 @@ from .backends import current as backend
 Variable = Any
 
 
+def scalar_dtype(variables: Sequence[Variable]) -> str:
+    """The dtype of a wrapper's scalars: float64 if a variable of the model is, else float32."""
+    dtypes = {keras.backend.standardize_dtype(variable.dtype) for variable in variables}
+    return "float64" if "float64" in dtypes else "float32"
+
+
 class Slots:
     """State variables of the shapes and dtypes of the model's variables, zero at first.
 

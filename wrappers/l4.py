@@ -7,13 +7,12 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import keras
-import numpy as np
 from keras import ops
 
 from .. import checks, stack
 from ..backends import current as backend
-from ..slots import Slots
+from ..skip_tally import SkipTally
+from ..slots import Slots, scalar_dtype
 from .optimizer_wrapper import OptimizerWrapper, Tensor, Variable
 
 # Why a step was skipped, in the order in which the state counts them.
@@ -87,19 +86,23 @@ class L4(OptimizerWrapper, abc.ABC):
         if self.built:
             return
         super().build(variables)
-        dtypes = {keras.backend.standardize_dtype(variable.dtype) for variable in variables}
-        self._scalar_dtype = "float64" if "float64" in dtypes else "float32"
+        self._scalar_dtype = scalar_dtype(variables)
         self._averages = Slots(self, variables, "gradient_average")
         self._average_steps = self._add_state("average_steps", "int32")
         self._min_loss = self._add_state("min_loss", self._scalar_dtype)
         self._losses_seen = self._add_state("losses_seen", "int32")
         self._learning_rate_used = self._add_state("effective_learning_rate", self._scalar_dtype)
-        self._skips = self._add_state("skips", "int32", (len(SKIPS),))
-        self._skips_in_a_row = self._add_state("skips_in_a_row", "int32", (2,))  # now, most
+        self._tally = SkipTally(
+            self,
+            SKIPS,
+            self.max_consecutive_skips,
+            "Look for losses that are not finite, give `loss_floor` if the loss can be negative, "
+            "lower `fraction`, or set `max_learning_rate`.",
+        )
         self._decays_weights = stack.decays_weights(self.inner_optimizer)
 
-    def _add_state(self, name: str, dtype: str, shape: tuple[int, ...] = ()) -> Variable:
-        return self.add_variable(shape, initializer="zeros", dtype=dtype, name=name)
+    def _add_state(self, name: str, dtype: str) -> Variable:
+        return self.add_variable((), initializer="zeros", dtype=dtype, name=name)
 
     # The loss.
 
@@ -153,7 +156,7 @@ class L4(OptimizerWrapper, abc.ABC):
         backend.restore_unless(moves, weights, weights_before)
         zero = ops.zeros_like(learning_rate)
         self._learning_rate_used.assign(ops.where(moves, learning_rate, zero))
-        self._count_skips(
+        self._tally.count(
             not_finite=~finite,
             below_floor=finite & ~above_floor,
             no_descent=finite & (gap > 0) & ~descends,
@@ -184,7 +187,7 @@ class L4(OptimizerWrapper, abc.ABC):
 
     def _own_state(self) -> list[Variable]:
         """The state that a step which is not finite must not change."""
-        tallies = (self._learning_rate_used, self._skips, self._skips_in_a_row)
+        tallies = (self._learning_rate_used, *self._tally.variables)
         return [
             variable
             for variable in self.own_variables
@@ -210,14 +213,6 @@ class L4(OptimizerWrapper, abc.ABC):
         rate = ops.cast(ops.convert_to_tensor(rate), self._scalar_dtype)
         return ops.where(ops.equal(rate, 0), ops.ones_like(rate), rate)
 
-    def _count_skips(self, **reasons: Tensor) -> None:
-        reasons = ops.stack([ops.cast(reasons[name], "int32") for name in SKIPS])
-        self._skips.assign(self._skips + reasons)
-        now, most = ops.unstack(ops.convert_to_tensor(self._skips_in_a_row))
-        skipped = ops.sum(reasons)
-        now = (now + 1) * skipped
-        self._skips_in_a_row.assign(ops.stack([now, ops.where(now > most, now, most)]))
-
     # What can be read.
 
     @property
@@ -233,7 +228,7 @@ class L4(OptimizerWrapper, abc.ABC):
     @property
     def skipped_steps(self) -> Tensor:
         """How many steps left the weights as they were."""
-        return ops.sum(ops.convert_to_tensor(self._skips if self.built else [0]))
+        return self._tally.total() if self.built else ops.zeros((), "int32")
 
     def check_progress(self) -> None:
         """Raises if too many steps in a row were skipped, warns once of a loss below the floor.
@@ -245,11 +240,8 @@ class L4(OptimizerWrapper, abc.ABC):
         """
         if not self.built:
             return
-        skips, in_a_row = backend.read(self._skips), backend.read(self._skips_in_a_row)
-        if skips is None or in_a_row is None:
-            return
-        counts = dict(zip(SKIPS, skips.tolist(), strict=True))
-        if counts["below_floor"] and not self._told_of_the_floor:
+        counts = self._tally.by_reason()
+        if counts is not None and counts["below_floor"] and not self._told_of_the_floor:
             self._told_of_the_floor = True
             warnings.warn(
                 f"{type(self).__name__} makes no step while the loss is below "
@@ -257,14 +249,4 @@ class L4(OptimizerWrapper, abc.ABC):
                 "fall below.",
                 stacklevel=2,
             )
-        if in_a_row[1] >= self.max_consecutive_skips:
-            self._skips_in_a_row.assign(np.zeros(2))  # or training could not go on
-            reasons = "; ".join(
-                f"{count} times {SKIPS[name]}" for name, count in counts.items() if count
-            )
-            raise RuntimeError(
-                f"{type(self).__name__} left the weights as they are for {in_a_row[1]} steps in a "
-                f"row (max_consecutive_skips={self.max_consecutive_skips}). Since the start of "
-                f"training: {reasons}. Look for losses that are not finite, give `loss_floor` if "
-                "the loss can be negative, lower `fraction`, or set `max_learning_rate`."
-            )
+        self._tally.check()

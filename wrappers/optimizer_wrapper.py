@@ -22,7 +22,7 @@ Variable = Any
 
 
 @keras.saving.register_keras_serializable(package="stepwrap")
-class OptimizerWrapper(keras.optimizers.Optimizer):
+class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimizer):
     """A Keras optimizer around another one; by itself it changes nothing.
 
     A subclass overrides a hook: `transform_gradients`, before the inner optimizer
@@ -46,11 +46,14 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
             not known.
         ValueError: If `inner_optimizer` names no optimizer, scales the loss or
             accumulates gradients; if the wrapper takes steps and `inner_optimizer`
-            has `use_ema`.
+            has `use_ema`; if a wrapper inside has to stand outside.
     """
 
     measured: tuple[str, ...] = ()
     """Attributes that a `stepwrap.callbacks.StepMonitor` reads after every step, all scalars."""
+
+    stands_outermost: bool = False
+    """Whether it has to see the gradients and losses of every batch as they are."""
 
     step_record: StepRecord | None = None
     """What a `StepMonitor` reads, once there is one."""
@@ -62,7 +65,7 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
 
     def __init__(self, inner_optimizer: Any, name: str | None = None) -> None:
         inner_optimizer = checks.optimizer(inner_optimizer)
-        checks.wrappable(type(self).__name__, inner_optimizer, takes_steps=self.takes_steps)
+        checks.wrappable(self, inner_optimizer)
         # A callable makes no learning rate variable beside the inner one.
         super().__init__(learning_rate=lambda: inner_optimizer.learning_rate, name=name)
         # What Keras has made by now is a step counter; the inner optimizer has its own.
@@ -197,7 +200,7 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
         places = [
             place
             for place, (gradient, variable) in enumerate(zip(gradients, variables, strict=True))
-            if gradient is not None and not _is_overwritten(variable)
+            if gradient is not None and not is_overwritten(variable)
         ]
         for place in places:
             gradients[place] = self._true_gradient(gradients[place], variables[place])
@@ -264,14 +267,23 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
             self._loss.set(loss)
             self._step(places, gradients, variables)
 
-        backend.run_if(
-            all_finite([gradients[place] for place in places]),
-            step,
-            lambda gradients, loss: None,
-            [*keras_private.built_variables(self), *self.variables],
-            gradients,
-            self.loss,
-        )
+        finite = all_finite([gradients[place] for place in places])
+        self.run_if(finite, step, lambda gradients, loss: None, gradients, self.loss)
+
+    def run_if(
+        self,
+        predicate: Tensor,
+        if_true: Callable[..., None],
+        if_false: Callable[..., None],
+        *tensors: Any,
+    ) -> None:
+        """Runs one of two functions of the tensors, which may change the weights and any state.
+
+        What the functions take from this step, other than variables, must be among the
+        tensors: lists of them, or single ones.
+        """
+        variables = [*keras_private.built_variables(self), *self.variables]
+        backend.run_if(predicate, if_true, if_false, variables, *tensors)
 
     @property
     def loss_scale_factor(self) -> float | None:
@@ -346,7 +358,7 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
             self.inner_optimizer.build(variables)
         keras_private.check_known(self.inner_optimizer, variables)
         # Again, for a MultiOptimizer has its parts only now.
-        checks.wrappable(type(self).__name__, self.inner_optimizer, takes_steps=self.takes_steps)
+        checks.wrappable(self, self.inner_optimizer)
         for leaf in stack.leaves(self.inner_optimizer):
             backend.leave_sums_to_wrapper(leaf)
         # Checkpoints of the backend follow attributes, not the list in which Keras'
@@ -494,6 +506,6 @@ def _with(
     return completed
 
 
-def _is_overwritten(variable: Variable) -> bool:
+def is_overwritten(variable: Variable) -> bool:
     """Whether Keras writes the gradient to the variable as it is, as for float8 scales."""
     return getattr(variable, "overwrite_with_gradient", False)

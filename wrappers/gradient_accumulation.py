@@ -1,0 +1,91 @@
+"""One step for several batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from keras import ops
+
+from .. import checks
+from ..slots import Slots, scalar_dtype
+from .catalogue import wrapper
+from .optimizer_wrapper import OptimizerWrapper, Tensor, Variable, is_overwritten
+
+
+@wrapper("gradient_accumulation")
+class GradientAccumulation(OptimizerWrapper):
+    """Makes one step for every k batches, on the mean of their gradients and losses.
+
+        g ← (g₁ + ... + g_k) / k,    L ← (L₁ + ... + L_k) / k    at every k-th batch
+        w, inner state ← step of the inner optimizer on g and L
+        w, inner state ← w, inner state                            at the other batches
+
+    k batches of b samples do what one of k·b does, if the loss is a mean over samples.
+    It stands outermost: everything inside, clipping and averages and schedules included,
+    happens at real steps only, and iterations count these. Only a loss scaler, and
+    wrappers that change neither gradients nor steps, may stand around it. Batches that
+    are left over at the end of an epoch count towards the next one's first step.
+
+    A smaller last batch counts as much as the others. Float8 scales, which Keras writes
+    to a variable in place of a gradient's step, are the largest of the k.
+
+    Args:
+        inner_optimizer: The optimizer to wrap: an instance, a Keras name or a config.
+        steps: k, the number of batches to a step; at least 1. Default: 2.
+        name: The wrapper's name. Default: made from the class name.
+
+    Raises:
+        TypeError, ValueError: If `steps` is no whole number above 0; if it stands inside
+            a wrapper that changes gradients or steps.
+
+    References:
+        Goyal et al.: "Accurate, Large Minibatch SGD", arXiv 1706.02677, Section 3,
+        Equation 2, whose sum over workers is one over batches here.
+    """
+
+    stands_outermost = True
+
+    def __init__(self, inner_optimizer: Any, steps: int = 2, name: str | None = None) -> None:
+        super().__init__(inner_optimizer, name=name)
+        self.steps = checks.count("steps", steps)
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Makes the sums, and the number of batches in them."""
+        if self.built:
+            return
+        super().build(variables)
+        self._gradient_sums = Slots(self, variables, "gradient_sum")
+        self._loss_sum = self.add_variable(
+            (), initializer="zeros", dtype=scalar_dtype(variables), name="loss_sum"
+        )
+        self._batches = self.add_variable((), initializer="zeros", dtype="int32", name="batches")
+
+    def apply_inner(
+        self, gradients: list[Tensor | None], variables: list[Variable], loss: Tensor | None
+    ) -> None:
+        """Adds up gradients and losses, and runs the inner optimizer at every k-th batch."""
+        sums = self._gradient_sums.of(variables)
+        given = [
+            (place, gradient) for place, gradient in enumerate(gradients) if gradient is not None
+        ]
+        for place, gradient in given:
+            total = sums[place] + gradient
+            if is_overwritten(variables[place]):
+                total = ops.maximum(sums[place], gradient)
+            sums[place].assign(total)
+        if loss is not None:
+            self._loss_sum.assign(self._loss_sum + ops.cast(loss, self._loss_sum.dtype))
+        self._batches.assign(self._batches + 1)
+
+        def step() -> None:
+            means: list[Tensor | None] = [None] * len(gradients)
+            for place, _ in given:
+                overwritten = is_overwritten(variables[place])
+                means[place] = sums[place] / (1 if overwritten else self.steps)
+            mean_loss = None if loss is None else self._loss_sum / self.steps
+            super(GradientAccumulation, self).apply_inner(means, variables, mean_loss)
+            for state in (*(sums[place] for place, _ in given), self._loss_sum, self._batches):
+                state.assign(ops.zeros_like(state))
+
+        self.run_if(ops.equal(self._batches, self.steps), step, lambda: None)

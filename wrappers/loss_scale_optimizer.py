@@ -1,0 +1,54 @@
+"""Loss scaling that hands on the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import keras
+
+from .. import stack
+from ..backends import current as backend
+
+Tensor = Any
+
+
+@keras.saving.register_keras_serializable(package="stepwrap")
+class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
+    """Keras' loss scaler for mixed_float16, for every stack of wrappers and any replicas.
+
+        loss     ← loss · scale, before gradients are taken
+        gradient ← gradient / scale
+        scale    ← scale / 2, and no step       where a gradient overflowed
+        scale    ← scale · 2                     after dynamic_growth_steps steps without
+
+    Keras' own, which `compile` adds by itself, keeps the loss to itself, and looks for an
+    overflow on the first replica only. This one gives the unscaled loss to the wrappers
+    inside, and makes no step on any replica if a gradient overflowed on one of them.
+    `compile` takes it as it is:
+    `model.compile(stepwrap.LossScaleOptimizer(stepwrap.L4Wrapper("adam")), ...)`.
+
+    Args:
+        inner_optimizer: The optimizer to wrap, an instance.
+        initial_scale: The first scale, above 0; a power of 2 loses no digits. Default: 2 ** 15.
+        dynamic_growth_steps: After how many steps without overflow the scale is doubled.
+            Default: 2000.
+        name: The optimizer's name. Default: made from the class name.
+
+    References:
+        Micikevicius et al.: "Mixed Precision Training", arXiv 1710.03740, Section 3.2.
+    """
+
+    def scale_loss(self, loss: Tensor) -> Tensor:
+        """The loss to differentiate; the wrappers inside see it as it was."""
+        stack.set_loss(self.inner_optimizer, loss)
+        return super().scale_loss(loss)
+
+    def check_finite(self, grads: Sequence[Tensor | None]) -> Tensor:
+        """Whether the gradients of all replicas are finite."""
+        return backend.on_all_replicas(super().check_finite(grads))
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict | None = None) -> Self:
+        """The optimizer that `get_config` described."""
+        return super().from_config(dict(config), custom_objects)
