@@ -5,6 +5,8 @@ import os
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import json
+
 import hypothesis
 import keras
 import pytest
@@ -16,6 +18,28 @@ hypothesis.settings.register_profile(
     "stepwrap", deadline=None, derandomize=True, print_blob=True, max_examples=100
 )
 hypothesis.settings.load_profile("stepwrap")
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--differences",
+        metavar="FILE",
+        help="append to this file how far training on several devices is from one, as JSON lines",
+    )
+
+
+@pytest.fixture(scope="session")
+def differences(request):
+    """Notes a difference under (setting, wrapper), if --differences names a file."""
+    path = request.config.getoption("--differences")
+
+    def note(setting, wrapper, difference):
+        if path is not None:
+            line = {"setting": setting, "wrapper": wrapper, "difference": difference}
+            with open(path, "a", encoding="utf-8") as file:  # one write: workers share the file
+                file.write(json.dumps(line) + "\n")
+
+    return note
 
 
 @pytest.fixture(autouse=True)
