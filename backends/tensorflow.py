@@ -86,7 +86,7 @@ def once_summed(step: Callable[[list, Any], None], gradients: list, loss: Any) -
         step(gradients, loss)
         return
     context = tf.distribute.get_replica_context()
-    shares = [gradients, [] if loss is None else [loss]]
+    shares = [gradients, [] if loss is None else [tf.convert_to_tensor(loss)]]
     gradients, losses = context.all_reduce(tf.distribute.ReduceOp.SUM, shares)
     _replicas_with_sums.add(this_replica)
     try:
