@@ -61,8 +61,11 @@ class Backend(Protocol):
     def on_all_replicas(self, condition: Any) -> Any:
         """Whether the condition holds on all replicas."""
 
-    def check_scope(self, wrapper: str, variables: Sequence[Any], optimizer: Any) -> None:
-        """Raises if variables or optimizer were not made for the replicas that train them."""
+    def check_made_together(self, wrapper: str, variables: Sequence[Any], optimizer: Any) -> None:
+        """Raises if the variables, and those of the optimizer, are not for the same replicas."""
+
+    def check_place(self, wrapper: str, variable: Any) -> None:
+        """Raises if a variable cannot be trained here, that is on these replicas."""
 
     def scope_of(self, variable: Any) -> AbstractContextManager:
         """Where a new variable gets the same replicas."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from tensorflow.python.ops import control_flow_util
 
 from .. import keras_private
 from . import _assignments
@@ -109,17 +110,51 @@ def on_all_replicas(condition: Any) -> Any:
     return tf.equal(context.all_reduce(tf.distribute.ReduceOp.SUM, failures), 0)
 
 
-def check_scope(wrapper: str, variables: Sequence[Any], optimizer: Any) -> None:
-    """Compares the variables' strategy with the current one."""
-    strategy = tf.distribute.get_strategy()
+def check_made_together(wrapper: str, variables: Sequence[Any], optimizer: Any) -> None:
+    """Compares the strategies of the variables."""
+    strategy = _strategy_of(variables[0])
     for variable in (*variables, *optimizer.variables):
-        if not strategy.extended.variable_created_in_scope(_shared(variable)):
+        if _strategy_of(variable) is not strategy:
             raise ValueError(
-                f"{wrapper} trains under {_named(strategy)}, but the variable {variable.name!r} "
-                f"was made under {_named(_strategy_of(variable))}. Make and compile the model, "
-                "its optimizer included, inside `with strategy.scope():`, and train it with "
-                "`fit` or `strategy.run` of the same strategy."
+                f"{wrapper} cannot train {variables[0].name!r}, which was made under "
+                f"{_named(strategy)}, with {variable.name!r}, which was made under "
+                f"{_named(_strategy_of(variable))}. Make the model and the optimizer, inner ones "
+                "included, inside the same `with strategy.scope():`."
             )
+
+
+def check_place(wrapper: str, variable: Any) -> None:
+    """Compares the variable's strategy with the current one, and asks what that cannot do."""
+    own, current = _strategy_of(variable), tf.distribute.get_strategy()
+    if own is not current and (own is not None or current.num_replicas_in_sync > 1):
+        raise ValueError(
+            f"{wrapper} is to train {variable.name!r}, which was made under {_named(own)}, under "
+            f"{_named(current)}. Make model and optimizer inside `with strategy.scope():`, and "
+            "train with `fit`, or with `strategy.run` of the same strategy."
+        )
+    if current.num_replicas_in_sync == 1:
+        return
+    if tf.distribute.in_cross_replica_context():
+        raise ValueError(
+            f"{wrapper} was called for all replicas of {_named(current)} at once. Call it for "
+            "each replica, inside of `strategy.run`, as `fit` does."
+        )
+    if _compiled_by_xla():
+        raise ValueError(
+            f"{wrapper} cannot train under {_named(current)} with jit_compile=True: XLA compiles "
+            "for one device, and no Keras optimizer can. Compile the model with "
+            "`jit_compile=False`."
+        )
+
+
+def _compiled_by_xla() -> bool:
+    """Whether the graph that is being built is for XLA, where replicas cannot meet.
+
+    No public name tells. With several GPUs TensorFlow lets them meet there, too.
+    """
+    graph = tf.compat.v1.get_default_graph()
+    can_meet = tf.__internal__.distribute.strategy_supports_no_merge_call()
+    return not can_meet and control_flow_util.GraphOrParentsInXlaContext(graph)
 
 
 def _strategy_of(variable: Any) -> tf.distribute.Strategy | None:
@@ -127,7 +162,11 @@ def _strategy_of(variable: Any) -> tf.distribute.Strategy | None:
 
 
 def _named(strategy: tf.distribute.Strategy | None) -> str:
-    return f"{type(strategy).__name__}" if strategy is not None else "no strategy"
+    if strategy is None or (
+        strategy is tf.distribute.get_strategy() and not tf.distribute.has_strategy()
+    ):
+        return "no strategy"
+    return type(strategy).__name__
 
 
 def scope_of(variable: Any) -> AbstractContextManager:

@@ -92,7 +92,11 @@ def on_all_replicas(condition: Any) -> Any:
     return condition
 
 
-def check_scope(wrapper: str, variables: Sequence[Any], optimizer: Any) -> None:
+def check_made_together(wrapper: str, variables: Sequence[Any], optimizer: Any) -> None:
+    """Nothing to check: there are no scopes."""
+
+
+def check_place(wrapper: str, variable: Any) -> None:
     """Nothing to check: there are no scopes."""
 
 

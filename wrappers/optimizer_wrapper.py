@@ -340,7 +340,7 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
             )
         self.build(variables)
         keras_private.check_known(self, variables)
-        backend.check_scope(type(self).__name__, variables, self)
+        backend.check_place(type(self).__name__, variables[0])
         return variables
 
     def _true_gradient(self, gradient: Tensor, variable: Variable) -> Tensor:
@@ -354,6 +354,7 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
         """Makes the state of the inner optimizer and of the wrapper; once is enough."""
         if self.built:
             return
+        backend.check_made_together(type(self).__name__, variables, self.inner_optimizer)
         if not self.inner_optimizer.built:
             self.inner_optimizer.build(variables)
         keras_private.check_known(self.inner_optimizer, variables)
