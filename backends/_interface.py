@@ -46,8 +46,8 @@ class Backend(Protocol):
     def replica(self) -> int:
         """The number of the replica that is being worked on, 0 if there is one."""
 
-    def several_replicas(self) -> bool:
-        """Whether this is one of several replicas, whose optimizers run side by side."""
+    def must_sum(self) -> bool:
+        """Whether this is one of several replicas, whose gradients are not summed yet."""
 
     def once_summed(self, step: Callable[[list, Any], None], gradients: list, loss: Any) -> None:
         """Calls step(gradients, loss) with what the replicas have together.

@@ -73,8 +73,8 @@ def replica() -> int:
     return 0
 
 
-def several_replicas() -> bool:
-    """A sharded program is one program."""
+def must_sum() -> bool:
+    """A sharded program computes whole gradients."""
     return False
 
 

@@ -47,7 +47,7 @@ def run_if(
     *tensors: Any,
 ) -> None:
     """A conditional, for all replicas at once: on one replica it could not hold a `merge_call`."""
-    if not several_replicas():
+    if not _several_replicas():
         tf.cond(predicate, lambda: if_true(*tensors), lambda: if_false(*tensors))
         return
 
@@ -68,13 +68,18 @@ _replicas_with_sums: set[int] = set()
 
 def replica() -> int:
     """The replica's number in its strategy."""
-    if not several_replicas():
+    if not _several_replicas():
         return 0
     context = tf.distribute.get_replica_context()
     return int(tf.get_static_value(context.replica_id_in_sync_group))
 
 
-def several_replicas() -> bool:
+def must_sum() -> bool:
+    """Whether no wrapper outside has summed on this one of several replicas."""
+    return _several_replicas() and replica() not in _replicas_with_sums
+
+
+def _several_replicas() -> bool:
     """Whether a strategy is running this on each of several replicas."""
     context = tf.distribute.get_replica_context()
     return context is not None and context.num_replicas_in_sync > 1
@@ -82,10 +87,10 @@ def several_replicas() -> bool:
 
 def once_summed(step: Callable[[list, Any], None], gradients: list, loss: Any) -> None:
     """One reduction of everything; the loss, like a gradient, is the replica's share of a sum."""
-    this_replica = replica()
-    if not several_replicas() or this_replica in _replicas_with_sums:
+    if not must_sum():
         step(gradients, loss)
         return
+    this_replica = replica()
     context = tf.distribute.get_replica_context()
     shares = [gradients, [] if loss is None else [tf.convert_to_tensor(loss)]]
     gradients, losses = context.all_reduce(tf.distribute.ReduceOp.SUM, shares)
@@ -103,7 +108,7 @@ def leave_sums_to_wrapper(optimizer: Any) -> None:
 
 def on_all_replicas(condition: Any) -> Any:
     """Counts the replicas on which it does not hold."""
-    if not several_replicas():
+    if not _several_replicas():
         return condition
     failures = tf.cast(tf.logical_not(condition), tf.int32)
     context = tf.distribute.get_replica_context()
@@ -179,7 +184,7 @@ def once_for_all_replicas(
     work: Callable[[Callable[[], None]], Any], function: Callable, tensors: list
 ) -> Any:
     """Inside of one `merge_call`, where no other replica is at work."""
-    if not several_replicas():
+    if not _several_replicas():
         return work(lambda: function(tensors))
 
     def merged(strategy: tf.distribute.Strategy, tensors: list) -> Any:
@@ -205,7 +210,7 @@ def _shared(variable: Any) -> tf.Variable:
 def _native(variable: Any) -> tf.Variable:
     """The variable itself, or this replica's part of it, which is written without the others."""
     shared = _shared(variable)
-    if not several_replicas():
+    if not _several_replicas():
         return shared
     parts = tf.distribute.get_strategy().experimental_local_results(shared)
     return parts[replica() % len(parts)]

@@ -51,8 +51,8 @@ def replica() -> int:
     return 0
 
 
-def several_replicas() -> bool:
-    """Every process has its own Python."""
+def must_sum() -> bool:
+    """DistributedDataParallel has summed them."""
     return False
 
 

@@ -72,7 +72,6 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
         self._unused_variables = tuple(super().variables)
         self.inner_optimizer = inner_optimizer
         self._loss = ReplicaLocal()
-        self._has_scaler = False
 
     # The hooks.
 
@@ -205,10 +204,14 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
         for place in places:
             gradients[place] = self._true_gradient(gradients[place], variables[place])
 
+        # Without the loss there may be a scaler of it outside, which looks for overflows on the
+        # first replica alone.
+        may_overflow = self.loss is None and backend.must_sum()
+
         def step(seen: list[Tensor], loss: Tensor | None) -> None:
             self._loss.set(loss)
             completed = _with(seen, places, gradients)
-            if self._has_scaler and backend.several_replicas():
+            if may_overflow:
                 self._step_if_finite(places, completed, variables)
             else:
                 self._step(places, completed, variables)
@@ -258,10 +261,7 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
         gradients: list[Tensor | None],
         variables: list[Variable],
     ) -> None:
-        """A step, unless a gradient overflowed on another replica than the first.
-
-        Keras' LossScaleOptimizer looks at the first alone.
-        """
+        """A step, unless a gradient is not finite."""
 
         def step(gradients: list[Tensor | None], loss: Tensor | None) -> None:
             self._loss.set(loss)
@@ -284,16 +284,6 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
         """
         variables = [*keras_private.built_variables(self), *self.variables]
         backend.run_if(predicate, if_true, if_false, variables, *tensors)
-
-    @property
-    def loss_scale_factor(self) -> float | None:
-        """By how much the gradients are too large. Keras sets it when it adds a loss scaler."""
-        return self._loss_scale_factor
-
-    @loss_scale_factor.setter
-    def loss_scale_factor(self, factor: float | None) -> None:
-        self._loss_scale_factor = factor
-        self._has_scaler = True
 
     def write_steps(self, variables: Sequence[Variable], steps: Sequence[Tensor]) -> None:
         """Adds the steps to the variables, and applies the variables' constraints."""
@@ -338,9 +328,9 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
                 "`apply` needs one gradient for each variable, None where there is none. "
                 f"Received {len(gradients)} gradients and {len(variables)} variables."
             )
+        backend.check_place(type(self).__name__, variables[0])
         self.build(variables)
         keras_private.check_known(self, variables)
-        backend.check_place(type(self).__name__, variables[0])
         return variables
 
     def _true_gradient(self, gradient: Tensor, variable: Variable) -> Tensor:
