@@ -10,7 +10,10 @@ from typing import Any, TextIO
 import keras
 
 from . import checks, stack
+from .backup import BackupAndRestore
 from .wrappers.optimizer_wrapper import OptimizerWrapper
+
+__all__ = ["BackupAndRestore", "StepMonitor"]
 
 
 class StepMonitor(keras.callbacks.Callback):
