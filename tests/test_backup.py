@@ -92,7 +92,9 @@ class Restarts:
             end = self.train(callback)
         except Exception as error:
             return type(error).__name__
-        same = all(one.tobytes() == other.tobytes() for one, other in zip(end, self.end))
+        same = all(
+            one.tobytes() == other.tobytes() for one, other in zip(end, self.end, strict=True)
+        )
         return "same" if same else "different"
 
 
