@@ -157,11 +157,22 @@ def gradients(variables, seed=0):
 
 
 def apply(optimizer, gradients, variables, loss=1.0):
-    """A step of any optimizer, with a loss for the wrappers that need one."""
+    """A batch of any optimizer, with a loss for the wrappers that need one."""
     if isinstance(optimizer, stepwrap.OptimizerWrapper):
         optimizer.apply(gradients, variables, loss=ops.convert_to_tensor(loss))
     else:
         optimizer.apply(gradients, variables)
+
+
+def batches_per_step(optimizer):
+    """How many batches it takes for weights to change."""
+    return getattr(optimizer, "steps", 1)  # of GradientAccumulation
+
+
+def step(optimizer, gradients, variables):
+    """A whole step of any optimizer, from batches that all have the same gradients."""
+    for _ in range(batches_per_step(optimizer)):
+        apply(optimizer, gradients, variables)
 
 
 def compiled(function):

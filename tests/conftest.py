@@ -13,6 +13,13 @@ import pytest
 
 from stepwrap import normalizers
 
+if keras.backend.backend() == "tensorflow":
+    import tensorflow as tf
+
+    # A second device, for the replicas of a MirroredStrategy.
+    [cpu] = tf.config.list_physical_devices("CPU")
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
 # Compilation makes the first example slow; times are never asserted.
 hypothesis.settings.register_profile(
     "stepwrap", deadline=None, derandomize=True, print_blob=True, max_examples=100
