@@ -1,6 +1,9 @@
 # Everything from a fresh clone, with Python 3.11 or newer and make:
 #   make demo           train, plot, save and load on handwritten digits (about a minute)
 #   make test           style and the whole test suite;  make test BACKEND=jax|torch  on another backend
+#   make test-long      what takes minutes: replicas, processes, kills, 20,000 steps;  BACKEND as above
+#   make test-oldest    the suite with the oldest Keras and TensorFlow that are supported
+#   make differences    docs/differences.md again, from the long tests on every backend
 #   make bench          the time of a wrapped step against a bare one;  BACKEND as above
 #   make images         the demo's picture and table again, into images/
 #   make l4             L4 and hand-set learning rates on handwritten digits, into images/ (3 minutes)
@@ -17,7 +20,11 @@ BIN := $(VENV)/bin
 export KERAS_BACKEND := $(BACKEND)
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test bench images l4 l4-mnist l4-regression clean
+# The lower bounds of pyproject.toml.
+OLDEST = $(shell $(PYTHON) -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+	print(*(name.replace(">=", "==") for name in project["dependencies"] + project["optional-dependencies"]["tensorflow"]))')
+
+.PHONY: demo test test-long test-oldest differences bench images l4 l4-mnist l4-regression clean
 
 demo: $(VENV)/.installed-$(BACKEND)
 	$(BIN)/python -m stepwrap demo
@@ -25,7 +32,21 @@ demo: $(VENV)/.installed-$(BACKEND)
 test: $(VENV)/.installed-$(BACKEND)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -q -n $(WORKERS)
+	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not long"
+
+test-long: $(VENV)/.installed-$(BACKEND)
+	mkdir -p output
+	$(BIN)/python -m pytest -q -n $(WORKERS) -m long --differences output/differences.jsonl
+
+test-oldest: $(VENV)-oldest/.installed
+	$(VENV)-oldest/bin/python -m pytest -q -n $(WORKERS) -m "not long"
+
+differences:
+	rm -f output/differences.jsonl
+	$(MAKE) test-long BACKEND=tensorflow
+	$(MAKE) test-long BACKEND=jax
+	$(MAKE) test-long BACKEND=torch
+	$(BIN)/python docs/differences.py output/differences.jsonl
 
 bench: $(VENV)/.installed-$(BACKEND)
 	$(BIN)/python benchmarks/adam_step.py
@@ -46,11 +67,16 @@ l4-regression: $(VENV)/.installed-$(BACKEND)
 	cp output/l4_regression/l4_regression_loss.png output/l4_regression/l4_regression_table.md images/
 
 clean:
-	rm -rf $(VENV) output build *.egg-info
+	rm -rf $(VENV) $(VENV)-oldest output build *.egg-info
 
 # A mark for each backend, so that a second run installs nothing again.
 $(VENV)/.installed-$(BACKEND): pyproject.toml setup.py | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable ".[$(BACKEND),dev]"
+	touch $@
+
+$(VENV)-oldest/.installed: pyproject.toml setup.py
+	$(PYTHON) -m venv $(VENV)-oldest
+	$(VENV)-oldest/bin/python -m pip install --quiet --editable ".[tensorflow,dev]" $(OLDEST)
 	touch $@
 
 $(BIN)/python:

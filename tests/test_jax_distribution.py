@@ -12,9 +12,12 @@ import distributed_cases
 from cases import BACKEND
 from distributed_cases import COMPILED_CASES, RESUMED
 
-pytestmark = pytest.mark.skipif(
-    BACKEND != "jax", reason="keras.distribution lays out variables on JAX only"
-)
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(
+        BACKEND != "jax", reason="keras.distribution lays out variables on JAX only"
+    ),
+]
 
 LIMIT = 300  # seconds
 SETTINGS = ("DataParallel", "ModelParallel")

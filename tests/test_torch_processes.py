@@ -16,7 +16,10 @@ import distributed_cases
 from cases import BACKEND
 from distributed_cases import BAD_STEP, CASES, WAYS_TO_GIVE_THE_LOSS
 
-pytestmark = pytest.mark.skipif(BACKEND != "torch", reason="DistributedDataParallel is torch's")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(BACKEND != "torch", reason="DistributedDataParallel is torch's"),
+]
 
 TESTS = pathlib.Path(__file__).parent
 LIMIT = 300  # seconds
