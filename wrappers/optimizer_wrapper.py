@@ -206,7 +206,7 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
 
         # Without the loss there may be a scaler of it outside, which looks for overflows on the
         # first replica alone.
-        may_overflow = self.loss is None and backend.must_sum()
+        may_overflow = bool(places) and self.loss is None and backend.must_sum()
 
         def step(seen: list[Tensor], loss: Tensor | None) -> None:
             self._loss.set(loss)
