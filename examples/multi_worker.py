@@ -24,6 +24,7 @@ import argparse
 import json
 import os
 import zlib
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -55,7 +56,7 @@ def main() -> None:
         )
 
     @tf.function
-    def train_step(batch):
+    def train_step(batch: Any) -> tf.Tensor:
         logs = strategy.run(model.train_step, args=(batch,))
         return strategy.reduce(tf.distribute.ReduceOp.MEAN, logs["loss"], axis=None)
 

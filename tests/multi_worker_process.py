@@ -29,6 +29,7 @@ BASES = {
     "Adam-clipnorm": lambda: keras.optimizers.Adam(0.01, clipnorm=1.0),
     "AdamW": lambda: keras.optimizers.AdamW(0.01),
 }
+WRAPPERS = [*stepwrap.wrappers.names(), *(name for name in cases.WRAPPERS if "stack" in name)]
 # Keras clips each worker's gradients before it adds them up; under a wrapper they are whole.
 OPTIMIZERS = {
     **{f"bare-{base}": BASES[base] for base in BASES if base != "Adam-clipnorm"},
@@ -36,7 +37,7 @@ OPTIMIZERS = {
         f"{wrapper}-{base}": functools.partial(
             lambda wrap, make: wrap(make()), cases.WRAPPERS[wrapper], BASES[base]
         )
-        for wrapper in cases.WRAPPERS
+        for wrapper in WRAPPERS
         for base in BASES
     },
     "L4Adam": stepwrap.L4Adam,

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 TESTS = pathlib.Path(__file__).parent
-SECONDS = 120
+SECONDS = 300
 
 
 @contextlib.contextmanager
