@@ -64,13 +64,10 @@ def workers(count, *command, folder):
 def test_two_workers_end_where_one_process_does(tmp_path, differences):
     from multi_worker_process import OPTIMIZERS, WORKERS, train
 
-    def here(function, args):
-        return function(*args)
-
     script = TESTS / "multi_worker_process.py"
     with workers(WORKERS, script, tmp_path, folder=tmp_path) as wait:
         expected = {
-            case: train(make_optimizer, here, slice(None))[0]
+            case: train(make_optimizer, _here, slice(None))[0]
             for case, make_optimizer in OPTIMIZERS.items()
         }
         wait()
@@ -93,10 +90,7 @@ def test_half_of_each_batch_ends_elsewhere():
     """Else the test above could not tell a gradient that is reduced from one that is not."""
     from multi_worker_process import BASES, BATCH, train
 
-    def here(function, args):
-        return function(*args)
-
-    whole, half = (train(BASES["SGD"], here, slice(rows))[0] for rows in (BATCH, BATCH // 2))
+    whole, half = (train(BASES["SGD"], _here, slice(rows))[0] for rows in (BATCH, BATCH // 2))
     assert _largest_difference(half, whole) > 1e-3
 
 
@@ -111,6 +105,11 @@ def test_the_example_ends_with_the_same_weights_on_both_workers(tmp_path):
     assert float(one[0]) < 2.3  # the loss of guessing: log 10
 
 
+def _here(function, args):
+    """In place of `strategy.run`."""
+    return function(*args)
+
+
 def _result(folder, worker, case):
     """What the case has come to on a worker."""
     errors = json.loads((folder / f"{worker}.json").read_text())
@@ -120,4 +119,7 @@ def _result(folder, worker, case):
 
 
 def _largest_difference(state, weights):
-    return max(np.max(np.abs(one - other)) for one, other in zip(state, weights, strict=False))
+    """Of the weights, with which a state begins."""
+    return max(
+        float(np.max(np.abs(one - other))) for one, other in zip(state, weights, strict=False)
+    )
