@@ -14,9 +14,10 @@ import pytest
 
 import cases
 
-pytestmark = pytest.mark.skipif(
-    cases.BACKEND != "tensorflow", reason="tf.distribute is TensorFlow's"
-)
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(cases.BACKEND != "tensorflow", reason="tf.distribute is TensorFlow's"),
+]
 
 TESTS = pathlib.Path(__file__).parent
 SECONDS = 300
@@ -79,7 +80,7 @@ def test_two_workers_end_where_one_process_does(tmp_path, differences):
             for state in states[1:]:
                 cases.assert_equal(state, states[0])
             difference = _largest_difference(states[0], weights)
-            differences("MultiWorkerMirroredStrategy, two processes", case, difference)
+            differences("MultiWorkerMirroredStrategy", case, difference)
             assert difference < 1e-6
         except AssertionError as error:
             failures[case] = str(error).splitlines()[0]

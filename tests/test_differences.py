@@ -1,0 +1,46 @@
+"""The page of differences: made from what the tests noted, complete, and within the bound."""
+
+import json
+import pathlib
+import runpy
+
+import stepwrap
+
+DOCS = pathlib.Path(__file__).parent.parent / "docs"
+
+
+def test_the_page_is_made_from_the_largest_differences(tmp_path):
+    notes = [
+        ("one", "clipped-SGD", 1e-8),
+        ("one", "clipped-Adam", 4e-7),
+        ("one", "clipped-Adam", 2e-7),
+        ("two", "L4Adam", 0.0),
+    ]
+    path = tmp_path / "notes.jsonl"
+    lines = (
+        json.dumps({"setting": setting, "wrapper": wrapper, "difference": difference})
+        for setting, wrapper, difference in notes
+    )
+    path.write_text("\n".join(lines))
+    program = runpy.run_path(str(DOCS / "differences.py"))
+    page = program["page"](program["read"](path))
+    assert "inside a wrapper: Adam, SGD." in page
+    assert "| setting | `L4Adam` | `clipped` |" in page
+    assert "| one |  | 4e-07 |" in page
+    assert "| two | 0 |  |" in page
+
+
+def test_the_page_has_every_wrapper_and_setting():
+    header, _, *rows = [
+        [cell.strip(" `") for cell in line.strip("|\n ").split("|")]
+        for line in (DOCS / "differences.md").read_text().splitlines()
+        if line.startswith("|")
+    ]
+    assert {*stepwrap.wrappers.names(), "L4Adam", "L4Mom", "stack"} <= set(header)
+    settings = {row[0] for row in rows}
+    expected = "MirroredStrategy, eager", "MirroredStrategy, graph", "MultiWorkerMirroredStrategy"
+    assert {*expected, "JAX DataParallel", "JAX ModelParallel"} <= settings
+    assert any("DistributedDataParallel" in setting for setting in settings)
+    for row in rows:
+        assert len(row) == len(header)
+        assert all(float(cell) < 1e-6 for cell in row[1:] if cell)
