@@ -6,6 +6,7 @@ writes to FOLDER/INDEX.npz what training has changed, and to FOLDER/INDEX.json t
 """
 
 import functools
+import itertools
 import json
 import os
 import pathlib
@@ -29,16 +30,19 @@ BASES = {
     "Adam-clipnorm": lambda: keras.optimizers.Adam(0.01, clipnorm=1.0),
     "AdamW": lambda: keras.optimizers.AdamW(0.01),
 }
-WRAPPERS = [*stepwrap.wrappers.names(), *(name for name in cases.WRAPPERS if "stack" in name)]
-# Keras clips each worker's gradients before it adds them up; under a wrapper they are whole.
+# Every wrapper meets two bases, one of them every base, and every stack another one: each case is
+# traced in three processes.
+PAIRS = [
+    *itertools.product(stepwrap.wrappers.names(), ("SGD-momentum", "Adam-clipnorm")),
+    *itertools.product(["normalized"], ("SGD", "Adam", "AdamW")),
+    *itertools.product([name for name in cases.WRAPPERS if "stack" in name], ["AdamW"]),
+]
 OPTIMIZERS = {
-    **{f"bare-{base}": BASES[base] for base in BASES if base != "Adam-clipnorm"},
     **{
         f"{wrapper}-{base}": functools.partial(
             lambda wrap, make: wrap(make()), cases.WRAPPERS[wrapper], BASES[base]
         )
-        for wrapper in WRAPPERS
-        for base in BASES
+        for wrapper, base in PAIRS
     },
     "L4Adam": stepwrap.L4Adam,
     "L4Mom": stepwrap.L4Mom,

@@ -32,7 +32,8 @@ def deep_stack():
 @pytest.mark.parametrize("case", COMPILED_CASES)
 def test_trains_as_on_one_device(differences, case):
     one = distributed_cases.flat(mirrored.trained(COMPILED_CASES[case], replicas=1))
-    for mode in ("graph", "eager"):
+    modes = ("graph", "eager") if case.endswith(("momentum", "clipnorm")) else ("graph",)
+    for mode in modes:
         two = mirrored.trained(COMPILED_CASES[case], replicas=2, run_eagerly=mode == "eager")
         distributed_cases.assert_trained_alike(
             distributed_cases.flat(two),
