@@ -51,7 +51,7 @@ def main() -> None:
             [keras.Input((64,)), keras.layers.Dense(128, "relu"), keras.layers.Dense(10)]
         )
         model.compile(
-            stepwrap.ClippedOptimizer(keras.optimizers.Adam(1e-3), clipnorm=1.0),
+            stepwrap.ClippedOptimizer(keras.optimizers.Adam(1e-3), clipnorm=0.1),
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         )
 

@@ -58,6 +58,8 @@ def train(make_optimizer, run, share):
         share: The rows of each batch that are this worker's.
     """
     network = cases.model(make_optimizer(), jit_compile=False)
+    # In the first step, as the example does it, would mean to trace that twice.
+    network.optimizer.build(network.trainable_variables)
     step = tf.function(lambda batch: run(network.train_step, args=(batch,)))
     x, y = cases.data(STEPS * BATCH)
     for start in range(0, STEPS * BATCH, BATCH):
