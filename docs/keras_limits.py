@@ -177,7 +177,11 @@ def mirrored_steps_per_execution() -> str:
     return failure(lambda: fit(graph), "You must feed a value for placeholder tensor")
 
 
-@limit(MIRRORED, "`gradient_accumulation_steps=3`", "Larger batches, or `run_eagerly=True`.")
+@limit(
+    MIRRORED,
+    "`gradient_accumulation_steps=3`",
+    "`stepwrap.GradientAccumulation`, or `run_eagerly=True`.",
+)
 def mirrored_accumulation() -> str:
     """Accumulates in a graph."""
     strategy = two_replicas()
@@ -343,7 +347,7 @@ def jax_frozen() -> str:
     return failure(lambda: fit(model), "whereas the optimizer was built with 4 variables")
 
 
-@limit(JAX, "`gradient_accumulation_steps=8`", "Larger batches where memory allows.")
+@limit(JAX, "`gradient_accumulation_steps=8`", "`stepwrap.GradientAccumulation`.")
 def jax_accumulation() -> str:
     """Runs the whole update at each micro-step, and selects afterwards."""
     import jax
