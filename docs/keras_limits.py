@@ -227,7 +227,7 @@ def mirrored_compiled_outside() -> str:
 @limit(
     MIRRORED,
     "`mixed_float16`, gradients overflow on the second replica only",
-    "`mixed_bfloat16`, which needs no loss scaler.",
+    "`stepwrap.LossScaleOptimizer`, or `mixed_bfloat16`.",
 )
 def mirrored_overflow() -> str:
     """The loss scaler asks the first replica alone whether gradients are finite."""
@@ -610,7 +610,7 @@ def legacy_h5() -> str:
 @limit(
     ANY,
     "`BackupAndRestore(double_checkpoint=True)`, killed between writing weights and metadata",
-    "Copy both `.bkp` files over the newer ones before `fit`.",
+    "`stepwrap.callbacks.BackupAndRestore`.",
     backends=("tensorflow", "jax", "torch"),
 )
 def double_checkpoint() -> str:
@@ -741,7 +741,7 @@ def multi_optimizer_learning_rate() -> str:
 @limit(
     ANY,
     "`SwapEMAWeights` where `use_ema` is two wrappers down",
-    "At most one wrapper around the optimizer that averages.",
+    "Wrappers of stepwrap, under which it finds the averages at any depth.",
     backends=("tensorflow", "jax", "torch"),
 )
 def swap_ema_weights() -> str:
