@@ -86,6 +86,6 @@ class GradientAccumulation(OptimizerWrapper):
             mean_loss = None if loss is None else self._loss_sum / self.steps
             super(GradientAccumulation, self).apply_inner(means, variables, mean_loss)
             for state in (*(sums[place] for place, _ in given), self._loss_sum, self._batches):
-                state.assign(ops.zeros_like(state))
+                state.assign(ops.zeros(state.shape, state.dtype))
 
         self.run_if(ops.equal(self._batches, self.steps), step, lambda: None)
