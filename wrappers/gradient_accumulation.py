@@ -27,7 +27,8 @@ class GradientAccumulation(OptimizerWrapper):
     wrappers that change neither gradients nor steps, may stand around it. Batches that
     are left over at the end of an epoch count towards the next one's first step.
 
-    A smaller last batch counts as much as the others. Float8 scales, which Keras writes
+    A smaller last batch counts as much as the others. A variable without a gradient at
+    the k-th batch has none at that step. Float8 scales, which Keras writes
     to a variable in place of a gradient's step, are the largest of the k.
 
     Args:
@@ -66,26 +67,36 @@ class GradientAccumulation(OptimizerWrapper):
     ) -> None:
         """Adds up gradients and losses, and runs the inner optimizer at every k-th batch."""
         sums = self._gradient_sums.of(variables)
-        given = [
-            (place, gradient) for place, gradient in enumerate(gradients) if gradient is not None
-        ]
-        for place, gradient in given:
-            total = sums[place] + gradient
-            if is_overwritten(variables[place]):
-                total = ops.maximum(sums[place], gradient)
-            sums[place].assign(total)
+        for total, gradient, variable in zip(sums, gradients, variables, strict=True):
+            earlier = self._of_earlier_batches(total)
+            if gradient is None:
+                total.assign(earlier)
+            elif is_overwritten(variable):
+                total.assign(ops.maximum(earlier, gradient))
+            else:
+                total.assign(earlier + gradient)
         if loss is not None:
-            self._loss_sum.assign(self._loss_sum + ops.cast(loss, self._loss_sum.dtype))
-        self._batches.assign(self._batches + 1)
+            earlier = self._of_earlier_batches(self._loss_sum)
+            self._loss_sum.assign(earlier + ops.cast(loss, self._loss_sum.dtype))
+        last = ops.equal(self._batches, self.steps - 1)
+        self._batches.assign(ops.where(last, 0, self._batches + 1))
+
+        def mean(total: Variable, gradient: Tensor | None, variable: Variable) -> Tensor | None:
+            if gradient is None:
+                return None
+            return total / (1 if is_overwritten(variable) else self.steps)
 
         def step() -> None:
-            means: list[Tensor | None] = [None] * len(gradients)
-            for place, _ in given:
-                overwritten = is_overwritten(variables[place])
-                means[place] = sums[place] / (1 if overwritten else self.steps)
+            means = [mean(*each) for each in zip(sums, gradients, variables, strict=True)]
             mean_loss = None if loss is None else self._loss_sum / self.steps
             super(GradientAccumulation, self).apply_inner(means, variables, mean_loss)
-            for state in (*(sums[place] for place, _ in given), self._loss_sum, self._batches):
-                state.assign(ops.zeros(state.shape, state.dtype))
 
-        self.run_if(ops.equal(self._batches, self.steps), step, lambda: None)
+        self.run_if(last, step, lambda: None)
+
+    def _of_earlier_batches(self, total: Variable) -> Tensor:
+        """The sum over the earlier batches of this step; before the first, it is the last step's.
+
+        Sums are not set back to zero after a step, for then a conditional would write them.
+        """
+        total = ops.convert_to_tensor(total)
+        return ops.where(ops.equal(self._batches, 0), ops.zeros_like(total), total)
