@@ -1,0 +1,227 @@
+"""GradientAccumulation: k batches of b samples do what one of k·b does, and only that."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import cases
+import stepwrap
+from cases import BACKEND, WRAPPERS
+from stepwrap import GradientAccumulation
+
+EAGER = dict(jit_compile=False, run_eagerly=True)
+MODES = {"eager": EAGER}
+if BACKEND == "tensorflow":  # with XLA: see test_catalogue
+    MODES["graph"] = dict(jit_compile=False)
+if BACKEND == "jax":
+    MODES["compiled"] = dict(jit_compile=True)
+
+# Those that clip, decay or average would differ most if they did so at every batch.
+BASES = {
+    "SGD": lambda: keras.optimizers.SGD(0.1),
+    "momentum": lambda: keras.optimizers.SGD(0.1, momentum=0.9),
+    "Adam": lambda: keras.optimizers.Adam(0.01),
+    "Adam-clipnorm": lambda: keras.optimizers.Adam(0.01, clipnorm=0.01),
+    "AdamW": lambda: keras.optimizers.AdamW(0.01, weight_decay=0.1),
+    "Adam-ema": lambda: keras.optimizers.Adam(
+        0.01, use_ema=True, ema_momentum=0.5, ema_overwrite_frequency=2
+    ),
+    **{
+        name: functools.partial(WRAPPERS[name], "adam")
+        for name in (*stepwrap.wrappers.names(), "user", "stack_of_steps")
+    },
+}
+LARGE = 8  # of 24 samples: three steps
+
+
+def train(network, batch_size, epochs=1, samples=24):
+    x, y = cases.data(samples)
+    network.fit(x, y, batch_size=batch_size, epochs=epochs, shuffle=False, verbose=0)
+    return network
+
+
+@functools.cache
+def in_large_batches(base):
+    """Weights and optimizer state, without accumulation."""
+    network = train(cases.model(BASES[base](), **EAGER), LARGE)
+    return cases.state(network)
+
+
+@pytest.mark.parametrize("mode", MODES.values(), ids=MODES)
+@pytest.mark.parametrize("base", BASES)
+def test_four_small_batches_do_what_a_large_one_does(base, mode):
+    """Within 1e-6: weights, and iterations, averages and everything else the optimizer keeps."""
+    accumulation = GradientAccumulation(BASES[base](), steps=4)
+    network = train(cases.model(accumulation, **mode), LARGE // 4)
+    actual = cases.values([*network.weights, *accumulation.inner_optimizer.variables])
+    for one, other in zip(actual, in_large_batches(base), strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_one_batch_to_a_step_is_no_accumulation(base):
+    accumulation = GradientAccumulation(BASES[base](), steps=1)
+    network = train(cases.model(accumulation, **EAGER), LARGE)
+    actual = cases.values([*network.weights, *accumulation.inner_optimizer.variables])
+    for one, other in zip(actual, in_large_batches(base), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_iterations_and_schedules_count_steps():
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, decay_steps=1, decay_rate=0.5)
+    network = cases.model(GradientAccumulation(keras.optimizers.SGD(schedule), steps=4), **EAGER)
+    train(network, 2)
+    assert cases.number(network.optimizer.iterations) == 3
+    assert cases.number(network.optimizer.learning_rate) == pytest.approx(0.1 * 0.5**3)
+
+
+def test_weights_and_inner_state_stay_between_steps():
+    variables = cases.variables()
+    optimizer = GradientAccumulation(keras.optimizers.AdamW(weight_decay=0.1), steps=3)
+    optimizer.build(variables)
+    watched = [*variables, *optimizer.inner_optimizer.variables]
+    for batch in range(6):
+        before = cases.values(watched)
+        cases.apply(optimizer, cases.gradients(variables, batch), variables)
+        if batch in (2, 5):
+            after = cases.values(variables)
+            assert all(np.all(a != b) for a, b in zip(after, before[: len(after)], strict=True))
+        else:
+            cases.assert_equal(cases.values(watched), before)
+
+
+def three_to_a_step():
+    return cases.model(GradientAccumulation(stepwrap.L4Wrapper("adam"), steps=3), **EAGER)
+
+
+def train_on_four(network, epochs=1):
+    """Four batches an epoch, of which one is left over."""
+    return train(network, 2, epochs, samples=8)
+
+
+def test_batches_left_over_count_towards_the_next_epoch():
+    epochs, whole = three_to_a_step(), three_to_a_step()
+    train_on_four(epochs)
+    assert cases.number(epochs.optimizer.iterations) == 1
+    train_on_four(epochs, epochs=2)
+    assert cases.number(epochs.optimizer.iterations) == 4
+    x, y = (np.tile(values, (3, 1)) for values in cases.data(8))
+    whole.fit(x, y, batch_size=2, shuffle=False, verbose=0)
+    cases.assert_equal(cases.state(epochs), cases.state(whole))
+
+
+@pytest.mark.parametrize("file", ["model.keras", "model.weights.h5"])
+def test_resumes_bit_exact_in_the_middle_of_a_step(file, tmp_path):
+    network = train_on_four(three_to_a_step())
+    if file == "model.keras":
+        network.save(tmp_path / file)
+        resumed = keras.models.load_model(tmp_path / file)
+        resumed.run_eagerly = True  # not part of the file
+    else:
+        network.save_weights(tmp_path / file)
+        resumed = three_to_a_step()
+        resumed.optimizer.build(resumed.trainable_variables)
+        resumed.load_weights(tmp_path / file)
+    cases.assert_equal(cases.state(resumed), cases.state(network))
+    for one in (network, resumed):
+        train_on_four(one)
+    cases.assert_equal(cases.state(resumed), cases.state(network))
+
+
+class Receiver(stepwrap.OptimizerWrapper):
+    """Keeps what it was given at the last step."""
+
+    def transform_gradients(self, gradients, variables):
+        self.given = gradients if self.loss is None else [*gradients, self.loss]
+        return gradients
+
+
+@pytest.mark.parametrize("as_tensor", [True, False], ids=["tensor", "number"])
+def test_sums_keep_the_precision_of_float64(as_tensor, float64):
+    variables = cases.variables("float64")
+    receiver = Receiver("sgd")
+    optimizer = GradientAccumulation(receiver, steps=2)
+    for value in (0.9, 1e-12):
+        gradients = [ops.full(v.shape, value, dtype="float64") for v in variables]
+        loss = ops.convert_to_tensor(value, "float64") if as_tensor else value
+        optimizer.apply(gradients, variables, loss=loss)
+    assert len(receiver.given) == 4
+    for mean in cases.values(receiver.given):
+        assert mean.dtype == "float64"
+        np.testing.assert_array_equal(mean, (0.9 + 1e-12) / 2)
+
+
+def test_variables_without_a_gradient_are_left_alone():
+    variables = cases.variables()
+    optimizer = GradientAccumulation(keras.optimizers.Adam(), steps=2)
+    optimizer.build(variables)
+    before = cases.values(variables)
+    with pytest.warns(UserWarning, match="Gradients do not exist"):
+        for seed in range(2):
+            gradients = cases.gradients(variables, seed)
+            optimizer.apply([gradients[0], None, None], variables)
+    after = cases.values(variables)
+    assert np.all(after[0] != before[0])
+    cases.assert_equal(after[1:], before[1:])
+
+
+def test_a_gradient_of_some_batches_only_leaves_nothing_behind():
+    """The sum of an unfinished step of one variable is no part of its next step."""
+    variables = cases.variables()
+    receiver = Receiver("sgd")
+    optimizer = GradientAccumulation(receiver, steps=2)
+    one, two, three = (cases.gradients(variables, seed) for seed in range(3))
+    with pytest.warns(UserWarning, match="Gradients do not exist"):
+        for gradients in (one, [*two[:2], None]):
+            optimizer.apply(gradients, variables)
+    for gradients in ([*two[:2], None], three):
+        optimizer.apply(gradients, variables)
+    received, given = cases.values([receiver.given[2], three[2]])
+    np.testing.assert_allclose(received, given / 2, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "make, remedy",
+    [
+        (
+            lambda: stepwrap.NormalizedOptimizer(GradientAccumulation("adam")),
+            r"GradientAccumulation must stand outermost: inside NormalizedOptimizer .* "
+            r"Write `GradientAccumulation\(NormalizedOptimizer\(...\), ...\)`",
+        ),
+        (
+            lambda: stepwrap.ClippedOptimizer(
+                stepwrap.OptimizerWrapper(GradientAccumulation("adam"))
+            ),
+            r"Write `GradientAccumulation\(ClippedOptimizer\(...\), ...\)`",
+        ),
+        (
+            lambda: stepwrap.L4Wrapper(GradientAccumulation("adam")),
+            r"Write `GradientAccumulation\(L4Wrapper\(...\), ...\)`",
+        ),
+        (
+            lambda: stepwrap.OptimizerWrapper(keras.optimizers.Adam(gradient_accumulation_steps=4)),
+            r"`gradient_accumulation_steps=4` on Adam .* "
+            r"`stepwrap.GradientAccumulation\(OptimizerWrapper\(...\), steps=4\)`",
+        ),
+        (lambda: GradientAccumulation("adam", steps=0), "`steps` must be .* Received: steps=0"),
+        (lambda: GradientAccumulation("adam", steps=-1), "`steps` must be .* Received: steps=-1"),
+    ],
+    ids=["normalized", "deep", "l4", "inner setting", "zero", "negative"],
+)
+def test_misuse_is_an_error_with_the_remedy(make, remedy):
+    with pytest.raises(ValueError, match=remedy):
+        make()
+
+
+@pytest.mark.parametrize("steps", [2.5, "4", True, None])
+def test_steps_that_are_no_whole_number(steps):
+    with pytest.raises(TypeError, match="`steps` must be a whole number above 0"):
+        GradientAccumulation("adam", steps=steps)
+
+
+def test_only_wrappers_that_change_nothing_may_stand_around_it():
+    for around in (stepwrap.SkipNonFinite, stepwrap.OptimizerWrapper, GradientAccumulation):
+        around(GradientAccumulation("adam"))
