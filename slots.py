@@ -1,4 +1,4 @@
-"""One state variable for each variable of the model."""
+"""State in the dtypes of the model: a variable for each of its variables, and scalars."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+from keras import ops
 
 from .backends import current as backend
 
@@ -16,6 +17,13 @@ def scalar_dtype(variables: Sequence[Variable]) -> str:
     """The dtype of a wrapper's scalars: float64 if a variable of the model is, else float32."""
     dtypes = {keras.backend.standardize_dtype(variable.dtype) for variable in variables}
     return "float64" if "float64" in dtypes else "float32"
+
+
+def scalar(value: Any, dtype: str) -> Any:
+    """A scalar tensor of that dtype."""
+    if not ops.is_tensor(value):  # a plain number, which `ops.cast` would make a float32 first
+        return ops.convert_to_tensor(value, dtype)
+    return ops.cast(value, dtype)
 
 
 class Slots:

@@ -8,7 +8,7 @@ from typing import Any
 from keras import ops
 
 from .. import checks
-from ..slots import Slots, scalar_dtype
+from ..slots import Slots, scalar, scalar_dtype
 from .catalogue import wrapper
 from .optimizer_wrapper import OptimizerWrapper, Tensor, Variable, is_overwritten
 
@@ -77,7 +77,7 @@ class GradientAccumulation(OptimizerWrapper):
                 total.assign(earlier + gradient)
         if loss is not None:
             earlier = self._of_earlier_batches(self._loss_sum)
-            self._loss_sum.assign(earlier + ops.cast(loss, self._loss_sum.dtype))
+            self._loss_sum.assign(earlier + scalar(loss, self._loss_sum.dtype))
         last = ops.equal(self._batches, self.steps - 1)
         self._batches.assign(ops.where(last, 0, self._batches + 1))
 

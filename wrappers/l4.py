@@ -12,7 +12,7 @@ from keras import ops
 from .. import checks, stack
 from ..backends import current as backend
 from ..skip_tally import SkipTally
-from ..slots import Slots, scalar_dtype
+from ..slots import Slots, scalar, scalar_dtype
 from .optimizer_wrapper import OptimizerWrapper, Tensor, Variable
 
 # Why a step was skipped, in the order in which the state counts them.
@@ -117,9 +117,7 @@ class L4(OptimizerWrapper, abc.ABC):
                 f"`stepwrap.LossScaleOptimizer({type(self).__name__}(...))`. Inside a "
                 "MultiOptimizer, which does so too: put `stepwrap.OptimizerWrapper` around that."
             )
-        if not ops.is_tensor(self.loss):  # a plain number, which Keras would make a float32
-            return ops.convert_to_tensor(self.loss, self._scalar_dtype)
-        return ops.cast(self.loss, self._scalar_dtype)
+        return scalar(self.loss, self._scalar_dtype)
 
     # One step.
 
