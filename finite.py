@@ -14,6 +14,8 @@ Tensor = Any
 
 def all_finite(tensors: Sequence[Tensor]) -> Tensor:
     """Whether all elements of all tensors are finite, in one pass where they are not huge."""
+    if not tensors:
+        return ops.convert_to_tensor(True)
     squares = [backend.sum_of_squares(tensor) for tensor in tensors]
     return backend.cond(
         backend.all_finite([ops.cast(square, "float32") for square in squares]),
