@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -14,6 +13,18 @@ from jax import numpy as jnp
 
 from . import _assignments
 from ._assignments import replaced as replaced
+from ._one_replica import (  # noqa: F401 (part of the interface)
+    check_made_together,
+    check_place,
+    key,
+    leave_sums_to_wrapper,
+    local_key,
+    must_sum,
+    on_all_replicas,
+    once_for_all_replicas,
+    replica,
+    scope_of,
+)
 
 
 def dense(gradient: Any, variable: Any) -> Any:
@@ -68,58 +79,9 @@ def run_if(
         variable.assign(value)
 
 
-def replica() -> int:
-    """A sharded program is one program."""
-    return 0
-
-
-def must_sum() -> bool:
-    """A sharded program computes whole gradients."""
-    return False
-
-
 def once_summed(step: Callable[[list, Any], None], gradients: list, loss: Any) -> None:
     """Nothing to sum: a sharded program computes whole gradients and losses."""
     step(gradients, loss)
-
-
-def leave_sums_to_wrapper(optimizer: Any) -> None:
-    """It does not sum."""
-
-
-def on_all_replicas(condition: Any) -> Any:
-    """The condition: a sharded program is one program."""
-    return condition
-
-
-def check_made_together(wrapper: str, variables: Sequence[Any], optimizer: Any) -> None:
-    """Nothing to check: there are no scopes."""
-
-
-def check_place(wrapper: str, variable: Any) -> None:
-    """Nothing to check: there are no scopes."""
-
-
-def scope_of(variable: Any) -> AbstractContextManager:
-    """No scope."""
-    return contextlib.nullcontext()
-
-
-def once_for_all_replicas(
-    work: Callable[[Callable[[], None]], Any], function: Callable, tensors: list
-) -> Any:
-    """The only replica."""
-    return work(lambda: function(tensors))
-
-
-def key(variable: Any) -> Any:
-    """The identity of the Keras variable."""
-    return id(variable)
-
-
-def local_key(variable: Any) -> Any:
-    """The same: there is one replica."""
-    return key(variable)
 
 
 def captured(optimizer: Any, steps: dict[Any, Any]) -> AbstractContextManager[None]:

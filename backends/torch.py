@@ -12,6 +12,18 @@ import torch
 from .. import keras_private
 from . import _assignments
 from ._assignments import replaced as replaced
+from ._one_replica import (  # noqa: F401 (part of the interface)
+    check_made_together,
+    check_place,
+    key,
+    leave_sums_to_wrapper,
+    local_key,
+    must_sum,
+    on_all_replicas,
+    once_for_all_replicas,
+    replica,
+    scope_of,
+)
 
 
 def dense(gradient: Any, variable: Any) -> Any:
@@ -46,16 +58,6 @@ def run_if(
     (if_true if predicate else if_false)(*tensors)
 
 
-def replica() -> int:
-    """Every process has its own Python."""
-    return 0
-
-
-def must_sum() -> bool:
-    """DistributedDataParallel has summed them."""
-    return False
-
-
 _has_mean_loss = False
 
 
@@ -81,45 +83,6 @@ def _several_processes() -> bool:
         and distributed.is_initialized()
         and distributed.get_world_size() > 1
     )
-
-
-def leave_sums_to_wrapper(optimizer: Any) -> None:
-    """It does not sum."""
-
-
-def on_all_replicas(condition: Any) -> Any:
-    """The condition: DistributedDataParallel gives all processes the same gradients."""
-    return condition
-
-
-def check_made_together(wrapper: str, variables: Sequence[Any], optimizer: Any) -> None:
-    """Nothing to check: there are no scopes."""
-
-
-def check_place(wrapper: str, variable: Any) -> None:
-    """Nothing to check: there are no scopes."""
-
-
-def scope_of(variable: Any) -> AbstractContextManager:
-    """No scope."""
-    return contextlib.nullcontext()
-
-
-def once_for_all_replicas(
-    work: Callable[[Callable[[], None]], Any], function: Callable, tensors: list
-) -> Any:
-    """The only replica."""
-    return work(lambda: function(tensors))
-
-
-def key(variable: Any) -> Any:
-    """The identity of the Keras variable."""
-    return id(variable)
-
-
-def local_key(variable: Any) -> Any:
-    """The same: there is one replica."""
-    return key(variable)
 
 
 def captured(optimizer: Any, steps: dict[Any, Any]) -> AbstractContextManager[None]:
