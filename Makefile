@@ -7,6 +7,7 @@
 #   make bench          the time of a wrapped step against a bare one;  BACKEND as above
 #   make images         the demo's picture and table again, into images/
 #   make l4             L4 and hand-set learning rates on handwritten digits, into images/ (3 minutes)
+#   make accumulation   gradient accumulation on JAX against Keras' own, into images/ (some minutes)
 #   make l4-mnist       L4 on MNIST, into images/;  DATA=the folder of mnist.npz (15 minutes)
 #   make l4-regression  L4 on badly conditioned regression, into images/ (5 minutes)
 
@@ -24,7 +25,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 OLDEST = $(shell $(PYTHON) -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
 	print(*(name.replace(">=", "==") for name in project["dependencies"] + project["optional-dependencies"]["tensorflow"]))')
 
-.PHONY: demo test test-long test-oldest differences bench images l4 l4-mnist l4-regression clean
+.PHONY: demo test test-long test-oldest differences bench images accumulation l4 l4-mnist l4-regression clean
 
 demo: $(VENV)/.installed-$(BACKEND)
 	$(BIN)/python -m stepwrap demo
@@ -36,7 +37,7 @@ test: $(VENV)/.installed-$(BACKEND)
 
 test-long: $(VENV)/.installed-$(BACKEND)
 	mkdir -p output
-	$(BIN)/python -m pytest -q -n $(WORKERS) -m long --differences output/differences.jsonl
+	$(BIN)/python -m pytest -q -n $(WORKERS) -m long --differences=output/differences.jsonl
 
 test-oldest: $(VENV)-oldest/.installed
 	$(VENV)-oldest/bin/python -m pytest -q -n $(WORKERS) -m "not long"
@@ -54,6 +55,11 @@ bench: $(VENV)/.installed-$(BACKEND)
 images: demo
 	cp output/demo/digits_loss.png output/demo/digits_table.md images/
 
+accumulation: export KERAS_BACKEND := jax
+accumulation: $(VENV)/.installed-jax
+	$(BIN)/python benchmarks/gradient_accumulation.py
+	cp output/gradient_accumulation/gradient_accumulation_jax.md images/gradient_accumulation_table.md
+
 l4: $(VENV)/.installed-$(BACKEND)
 	$(BIN)/python benchmarks/l4_digits.py
 	cp output/l4_digits/l4_digits_*.png output/l4_digits/l4_digits_table.md images/
@@ -70,8 +76,8 @@ clean:
 	rm -rf $(VENV) $(VENV)-oldest output build *.egg-info
 
 # A mark for each backend, so that a second run installs nothing again.
-$(VENV)/.installed-$(BACKEND): pyproject.toml setup.py | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable ".[$(BACKEND),dev]"
+$(VENV)/.installed-%: pyproject.toml setup.py | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable ".[$*,dev]"
 	touch $@
 
 $(VENV)-oldest/.installed: pyproject.toml setup.py

@@ -1,4 +1,4 @@
-"""Makes `differences.md` from what the tests noted with `--differences FILE`.
+"""Makes `differences.md` from what the tests noted with `--differences=FILE`.
 
 python docs/differences.py FILE
 """
@@ -17,7 +17,7 @@ The same training in each of these settings and on one device: the largest diffe
 after 20 steps of a small network, in float32, over these optimizers inside a wrapper: {bases}. The
 tests fail at 1e-6, so a larger number could not stand here; 0 means bit for bit.
 
-`make differences` wrote this page: the tests note what they measure (`pytest --differences FILE`),
+`make differences` wrote this page: the tests note what they measure (`pytest --differences=FILE`),
 and `docs/differences.py` makes the tables of it.
 
 {tables}
