@@ -7,7 +7,9 @@ from typing import Any
 
 from keras import ops
 
-from .. import checks
+from .. import checks, keras_private
+from ..backends import current as backend
+from ..replica_local import ReplicaLocal
 from ..slots import Slots, scalar, scalar_dtype
 from .catalogue import wrapper
 from .optimizer_wrapper import OptimizerWrapper, Tensor, Variable, is_overwritten
@@ -27,9 +29,9 @@ class GradientAccumulation(OptimizerWrapper):
     wrappers that change neither gradients nor steps, may stand around it. Batches that
     are left over at the end of an epoch count towards the next one's first step.
 
-    A smaller last batch counts as much as the others. A variable without a gradient at
-    the k-th batch has none at that step. Float8 scales, which Keras writes
-    to a variable in place of a gradient's step, are the largest of the k.
+    A smaller last batch counts as much as the others, and a variable without a gradient
+    in some of the k batches as if it had been zero there. Float8 scales, which Keras
+    writes to a variable in place of a gradient's step, are the largest of the k.
 
     Args:
         inner_optimizer: The optimizer to wrap: an instance, a Keras name or a config.
@@ -57,6 +59,7 @@ class GradientAccumulation(OptimizerWrapper):
             return
         super().build(variables)
         self._gradient_sums = Slots(self, variables, "gradient_sum")
+        self._summed = ReplicaLocal()  # keys of the variables that had a gradient in a batch
         self._loss_sum = self.add_variable(
             (), initializer="zeros", dtype=scalar_dtype(variables), name="loss_sum"
         )
@@ -66,30 +69,37 @@ class GradientAccumulation(OptimizerWrapper):
         self, gradients: list[Tensor | None], variables: list[Variable], loss: Tensor | None
     ) -> None:
         """Adds up gradients and losses, and runs the inner optimizer at every k-th batch."""
-        sums = self._gradient_sums.of(variables)
-        for total, gradient, variable in zip(sums, gradients, variables, strict=True):
+        summed = self._summed.get() or set()
+        given = {
+            backend.key(variable): gradient
+            for variable, gradient in zip(variables, gradients, strict=True)
+            if gradient is not None
+        }
+        summed.update(given)
+        self._summed.set(summed)
+        for variable in keras_private.built_variables(self):  # those frozen meanwhile, too
+            [total] = self._gradient_sums.of([variable])
+            gradient = given.get(backend.key(variable))
+            add = ops.maximum if is_overwritten(variable) else ops.add
             earlier = self._of_earlier_batches(total)
-            if gradient is None:
-                total.assign(earlier)
-            elif is_overwritten(variable):
-                total.assign(ops.maximum(earlier, gradient))
-            else:
-                total.assign(earlier + gradient)
+            total.assign(earlier if gradient is None else add(earlier, gradient))
         if loss is not None:
             earlier = self._of_earlier_batches(self._loss_sum)
             self._loss_sum.assign(earlier + scalar(loss, self._loss_sum.dtype))
         last = ops.equal(self._batches, self.steps - 1)
         self._batches.assign(ops.where(last, 0, self._batches + 1))
 
-        def mean(total: Variable, gradient: Tensor | None, variable: Variable) -> Tensor | None:
-            if gradient is None:
+        def mean(variable: Variable) -> Tensor | None:
+            if backend.key(variable) not in summed:
                 return None
+            [total] = self._gradient_sums.of([variable])
             return total / (1 if is_overwritten(variable) else self.steps)
 
         def step() -> None:
-            means = [mean(*each) for each in zip(sums, gradients, variables, strict=True)]
             mean_loss = None if loss is None else self._loss_sum / self.steps
+            means = [mean(variable) for variable in variables]
             super(GradientAccumulation, self).apply_inner(means, variables, mean_loss)
+            self._summed.clear()
 
         self.run_if(last, step, lambda: None)
 
