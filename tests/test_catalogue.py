@@ -11,7 +11,6 @@ import cases
 import stepwrap
 from cases import BACKEND, BASE_OPTIMIZERS, WRAPPERS
 from stepwrap import stack
-from stepwrap.wrappers.l4 import L4
 
 COMPILED = dict(jit_compile=True)
 GRAPH = dict(jit_compile=False)
@@ -376,26 +375,6 @@ def test_several_steps_in_one_execution(wrap):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
     steps = 6 // cases.batches_per_step(networks[1].optimizer)
     assert int(ops.convert_to_numpy(networks[1].optimizer.iterations)) == steps
-
-
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-def test_mixed_precision(wrap, policy):
-    optimizer = wrap(keras.optimizers.Adam(0.01))
-    keras.config.set_dtype_policy(policy)
-    try:
-        network = cases.model(optimizer)
-        if policy == "mixed_float16" and _needs_the_loss(optimizer):
-            with pytest.raises(ValueError, match=r"LossScaleOptimizer .* use mixed_bfloat16"):
-                cases.fit(network)
-            return
-        losses = cases.fit(network, epochs=5)["loss"]
-    finally:
-        keras.config.set_dtype_policy("float32")
-    assert np.all(np.isfinite(losses)) and losses[-1] < losses[0]
-
-
-def _needs_the_loss(optimizer):
-    return any(isinstance(member, L4) for member in stack.walk(optimizer))
 
 
 def test_set_weights_covers_every_variable(wrap):
