@@ -59,7 +59,7 @@ def inner_state(network):
     return cases.values([*network.weights, *network.optimizer.inner_optimizer.variables])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", stepwrap.wrappers.names())
 def test_bfloat16_needs_no_scaler(name):
     keras.config.set_dtype_policy("mixed_bfloat16")
     network = cases.model(wrapped(name), **QUICK)
