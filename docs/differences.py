@@ -14,8 +14,11 @@ PAGE = pathlib.Path(__file__).with_suffix(".md")
 TEXT = """# Wherever Keras trains
 
 The same training in each of these settings and on one device: the largest difference of any weight
-after 20 steps of a small network, in float32, over these optimizers inside a wrapper: {bases}. The
-tests fail at 1e-6, so a larger number could not stand here; 0 means bit for bit.
+after 20 steps of a small network, in float32. The tests fail at 1e-6, so a larger number could not
+stand here; 0 means bit for bit.
+
+Optimizers inside a wrapper, not all of them in every cell: {bases}. The stacks are those of
+`tests/cases.py`.
 
 `make differences` wrote this page: the tests note what they measure (`pytest --differences=FILE`),
 and `docs/differences.py` makes the tables of it.
