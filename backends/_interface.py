@@ -25,21 +25,22 @@ class Backend(Protocol):
     def run_if(
         self,
         predicate: Any,
-        if_true: Callable[..., None],
-        if_false: Callable[..., None],
+        function: Callable[..., None],
         variables: Sequence[Any],
         *tensors: Any,
     ) -> None:
-        """Runs one of two functions of the tensors that change no state but the variables.
+        """Calls function(*tensors) if the predicate holds.
 
         Args:
             predicate: The same on all replicas.
-            if_true: Run if it holds.
-            if_false: Run if not.
-            variables: All that the functions read or write.
-            tensors: Lists of tensors, or single ones; what the functions take from a
+            function: What changes no state but the variables.
+            variables: All that the function reads or writes.
+            tensors: Lists of tensors, or single ones; what the function takes from a
                 replica must come this way.
         """
+
+    def add_up(self, sums: Sequence[Any], tensors: Sequence[Any], anew: Any) -> None:
+        """Adds each tensor to its sum, a variable, or where `anew` holds puts it in its place."""
 
     # Several replicas of the model.
 

@@ -53,30 +53,29 @@ def cond(predicate: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]
 
 
 def run_if(
-    predicate: Any,
-    if_true: Callable[..., None],
-    if_false: Callable[..., None],
-    variables: Sequence[Any],
-    *tensors: Any,
+    predicate: Any, function: Callable[..., None], variables: Sequence[Any], *tensors: Any
 ) -> None:
     """A conditional from the variables' values to their new ones."""
     if not isinstance(predicate, jax.core.Tracer):
-        (if_true if predicate else if_false)(*tensors)
+        if predicate:
+            function(*tensors)
         return
 
-    def stateless(function: Callable[..., None]) -> Callable[[Any, Any], Any]:
-        def run(values: Any, tensors: Any) -> Any:
-            with keras.StatelessScope(list(zip(variables, values, strict=True))) as scope:
-                function(*tensors)
-            return [scope.get_current_value(variable) for variable in variables]
-
-        return run
+    def run(values: Any, tensors: Any) -> Any:
+        with keras.StatelessScope(list(zip(variables, values, strict=True))) as scope:
+            function(*tensors)
+        return [scope.get_current_value(variable) for variable in variables]
 
     values = [variable.value for variable in variables]
-    branches = stateless(if_true), stateless(if_false)
-    new_values = jax.lax.cond(predicate, *branches, values, tensors)
+    new_values = jax.lax.cond(predicate, run, lambda values, tensors: values, values, tensors)
     for variable, value in zip(variables, new_values, strict=True):
         variable.assign(value)
+
+
+def add_up(sums: Sequence[Any], tensors: Sequence[Any], anew: Any) -> None:
+    """Selects element by element, which XLA fuses with the sum."""
+    for total, tensor in zip(sums, tensors, strict=True):
+        total.assign(jnp.where(anew, 0, total.value) + tensor)
 
 
 def once_summed(step: Callable[[list, Any], None], gradients: list, loss: Any) -> None:

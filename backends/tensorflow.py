@@ -40,25 +40,30 @@ def cond(predicate: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]
 
 
 def run_if(
-    predicate: Any,
-    if_true: Callable[..., None],
-    if_false: Callable[..., None],
-    variables: Sequence[Any],
-    *tensors: Any,
+    predicate: Any, function: Callable[..., None], variables: Sequence[Any], *tensors: Any
 ) -> None:
     """A conditional, for all replicas at once: on one replica it could not hold a `merge_call`."""
     if not _several_replicas():
-        tf.cond(predicate, lambda: if_true(*tensors), lambda: if_false(*tensors))
+        tf.cond(predicate, lambda: function(*tensors), lambda: None)
         return
 
     def choose(strategy: tf.distribute.Strategy, predicate: Any, tensors: Any) -> None:
-        def on_each(function: Callable) -> None:
+        def on_each() -> None:
             strategy.extended.call_for_each_replica(function, args=tensors)
 
-        predicate = strategy.experimental_local_results(predicate)[0]
-        tf.cond(predicate, lambda: on_each(if_true), lambda: on_each(if_false))
+        tf.cond(strategy.experimental_local_results(predicate)[0], on_each, lambda: None)
 
     tf.distribute.get_replica_context().merge_call(choose, args=(predicate, tensors))
+
+
+def add_up(sums: Sequence[Any], tensors: Sequence[Any], anew: Any) -> None:
+    """A conditional that reads the sums only where it must."""
+
+    def put() -> None:
+        for total, tensor in zip(sums, tensors, strict=True):
+            _native(total).assign(tensor)
+
+    tf.cond(anew, put, lambda: add(sums, tensors))
 
 
 # Replicas are threads that take turns at every `merge_call`, and that `run_if` starts anew inside

@@ -48,14 +48,21 @@ def cond(predicate: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]
 
 
 def run_if(
-    predicate: Any,
-    if_true: Callable[..., None],
-    if_false: Callable[..., None],
-    variables: Sequence[Any],
-    *tensors: Any,
+    predicate: Any, function: Callable[..., None], variables: Sequence[Any], *tensors: Any
 ) -> None:
     """Python's own conditional."""
-    (if_true if predicate else if_false)(*tensors)
+    if predicate:
+        function(*tensors)
+
+
+@torch.no_grad()
+def add_up(sums: Sequence[Any], tensors: Sequence[Any], anew: Any) -> None:
+    """For all at once, in place."""
+    totals = [total.value for total in sums]
+    if anew:
+        torch._foreach_copy_(totals, list(tensors))
+    else:
+        torch._foreach_add_(totals, list(tensors))
 
 
 _has_mean_loss = False

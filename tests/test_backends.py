@@ -116,3 +116,23 @@ def test_read_is_a_copy():
     value = current.read(variable)
     variable.assign([3.0, 4.0])
     assert value.tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("holds", [True, False])
+def test_run_if(holds):
+    variable = keras.Variable(1.0)
+
+    def double(factor):
+        variable.assign(variable * factor)
+
+    current.run_if(ops.convert_to_tensor(holds), double, [variable], ops.convert_to_tensor(2.0))
+    assert float(ops.convert_to_numpy(variable)) == (2.0 if holds else 1.0)
+
+
+@pytest.mark.parametrize("anew", [True, False])
+def test_add_up(anew):
+    sums = [keras.Variable(np.full(shape, 3.0, "float32")) for shape in ((2,), ())]
+    tensors = [ops.full(total.shape, 4.0) for total in sums]
+    current.add_up(sums, tensors, ops.convert_to_tensor(anew))
+    for total in sums:
+        assert np.all(ops.convert_to_numpy(total) == (4.0 if anew else 7.0))

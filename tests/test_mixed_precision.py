@@ -1,6 +1,7 @@
 """Mixed precision: wrappers see unscaled gradients and losses, and overflows leave no trace."""
 
 import functools
+import warnings
 from copy import deepcopy
 
 import keras
@@ -171,3 +172,16 @@ def test_a_scaler_inside_of_a_wrapper_is_refused(scaler):
     remedy = r"Put the loss scaler outside: `stepwrap.LossScaleOptimizer\(L4Wrapper\(...\)\)`"
     with pytest.raises(ValueError, match=remedy):
         stepwrap.L4Wrapper(scaler(keras.optimizers.Adam()))
+
+
+def test_saved_while_monitored_and_loaded(float16, tmp_path):
+    """The monitor's record is state that a loaded optimizer does not have."""
+    network = cases.model(LossScaleOptimizer(stepwrap.L4Wrapper("adam"), 2.0**10), **QUICK)
+    cases.fit(network, callbacks=[StepMonitor()])
+    network.save(tmp_path / "model.keras")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        loaded = keras.models.load_model(tmp_path / "model.keras")
+    state = [v for v in network.optimizer.variables if v.name != "step_record"]
+    assert len(state) < len(network.optimizer.variables)
+    cases.assert_equal(cases.values(loaded.optimizer.variables), cases.values(state))

@@ -69,44 +69,54 @@ class GradientAccumulation(OptimizerWrapper):
         self, gradients: list[Tensor | None], variables: list[Variable], loss: Tensor | None
     ) -> None:
         """Adds up gradients and losses, and runs the inner optimizer at every k-th batch."""
-        summed = self._summed.get() or set()
+        self._add_up(gradients, variables, loss)
+        # None for a variable that had no gradient in any batch.
+        sums = [self._sum_of(variable) for variable in variables]
+        last = ops.equal(self._batches, self.steps - 1)
+        self._batches.assign(ops.where(last, 0, self._batches + 1))
+
+        def step() -> None:
+            means = [
+                None if total is None else total / (1 if is_overwritten(variable) else self.steps)
+                for total, variable in zip(sums, variables, strict=True)
+            ]
+            mean_loss = None if loss is None else self._loss_sum / self.steps
+            super(GradientAccumulation, self).apply_inner(means, variables, mean_loss)
+            self._summed.clear()
+
+        self.run_if(last, step)
+
+    def _add_up(
+        self, gradients: list[Tensor | None], variables: list[Variable], loss: Tensor | None
+    ) -> None:
         given = {
             backend.key(variable): gradient
             for variable, gradient in zip(variables, gradients, strict=True)
             if gradient is not None
         }
-        summed.update(given)
-        self._summed.set(summed)
+        self._summed.set((self._summed.get() or set()) | set(given))
+        # A step leaves the sums as they are, for else a conditional would write them.
+        anew = ops.equal(self._batches, 0)
+        sums, tensors = [], []
         for variable in keras_private.built_variables(self):  # those frozen meanwhile, too
             [total] = self._gradient_sums.of([variable])
             gradient = given.get(backend.key(variable))
-            add = ops.maximum if is_overwritten(variable) else ops.add
-            earlier = self._of_earlier_batches(total)
-            total.assign(earlier if gradient is None else add(earlier, gradient))
+            if gradient is None:
+                gradient = ops.zeros(total.shape, total.dtype)
+            if is_overwritten(variable):
+                earlier = ops.convert_to_tensor(total)
+                earlier = ops.where(anew, ops.zeros_like(earlier), earlier)
+                total.assign(ops.maximum(earlier, gradient))
+            else:
+                sums.append(total)
+                tensors.append(gradient)
         if loss is not None:
-            earlier = self._of_earlier_batches(self._loss_sum)
-            self._loss_sum.assign(earlier + scalar(loss, self._loss_sum.dtype))
-        last = ops.equal(self._batches, self.steps - 1)
-        self._batches.assign(ops.where(last, 0, self._batches + 1))
+            sums.append(self._loss_sum)
+            tensors.append(scalar(loss, self._loss_sum.dtype))
+        backend.add_up(sums, tensors, anew)
 
-        def mean(variable: Variable) -> Tensor | None:
-            if backend.key(variable) not in summed:
-                return None
-            [total] = self._gradient_sums.of([variable])
-            return total / (1 if is_overwritten(variable) else self.steps)
-
-        def step() -> None:
-            mean_loss = None if loss is None else self._loss_sum / self.steps
-            means = [mean(variable) for variable in variables]
-            super(GradientAccumulation, self).apply_inner(means, variables, mean_loss)
-            self._summed.clear()
-
-        self.run_if(last, step, lambda: None)
-
-    def _of_earlier_batches(self, total: Variable) -> Tensor:
-        """The sum over the earlier batches of this step; before the first, it is the last step's.
-
-        Sums are not set back to zero after a step, for then a conditional would write them.
-        """
-        total = ops.convert_to_tensor(total)
-        return ops.where(ops.equal(self._batches, 0), ops.zeros_like(total), total)
+    def _sum_of(self, variable: Variable) -> Variable | None:
+        if backend.key(variable) not in self._summed.get():
+            return None
+        [total] = self._gradient_sums.of([variable])
+        return total

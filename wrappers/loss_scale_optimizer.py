@@ -9,6 +9,7 @@ import keras
 
 from .. import stack
 from ..backends import current as backend
+from .optimizer_wrapper import OptimizerWrapper
 
 Tensor = Any
 
@@ -47,6 +48,16 @@ class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
     def check_finite(self, grads: Sequence[Tensor | None]) -> Tensor:
         """Whether the gradients of all replicas are finite."""
         return backend.on_all_replicas(super().check_finite(grads))
+
+    @property
+    def own_variables(self) -> list[Any]:
+        """The scale and the count of steps, without the inner optimizer's variables."""
+        inner = {id(variable) for variable in self.inner_optimizer.variables}
+        return [variable for variable in self.variables if id(variable) not in inner]
+
+    # Keras stores the inner variables here, too, and then finds them missing if there are fewer.
+    save_own_variables = OptimizerWrapper.save_own_variables
+    load_own_variables = OptimizerWrapper.load_own_variables
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict | None = None) -> Self:

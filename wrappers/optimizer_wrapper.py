@@ -268,22 +268,16 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
             self._step(places, gradients, variables)
 
         finite = all_finite([gradients[place] for place in places])
-        self.run_if(finite, step, lambda gradients, loss: None, gradients, self.loss)
+        self.run_if(finite, step, gradients, self.loss)
 
-    def run_if(
-        self,
-        predicate: Tensor,
-        if_true: Callable[..., None],
-        if_false: Callable[..., None],
-        *tensors: Any,
-    ) -> None:
-        """Runs one of two functions of the tensors, which may change the weights and any state.
+    def run_if(self, predicate: Tensor, function: Callable[..., None], *tensors: Any) -> None:
+        """Calls function(*tensors), which may change the weights and any state, if it is true.
 
-        What the functions take from this step, other than variables, must be among the
+        What the function takes from this step, other than variables, must be among the
         tensors: lists of them, or single ones.
         """
         variables = [*keras_private.built_variables(self), *self.variables]
-        backend.run_if(predicate, if_true, if_false, variables, *tensors)
+        backend.run_if(predicate, function, variables, *tensors)
 
     def write_steps(self, variables: Sequence[Variable], steps: Sequence[Tensor]) -> None:
         """Adds the steps to the variables, and applies the variables' constraints."""

@@ -74,7 +74,7 @@ class SkipNonFinite(OptimizerWrapper):
         def step(gradients: list[Tensor | None], loss: Tensor | None) -> None:
             super(SkipNonFinite, self).apply_inner(gradients, variables, loss)
 
-        self.run_if(finite, step, lambda gradients, loss: None, gradients, loss)
+        self.run_if(finite, step, gradients, loss)
         self._tally.count(not_finite=~finite)
         self.check_progress()
 
