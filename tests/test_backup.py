@@ -109,6 +109,7 @@ def outcomes_of_every_state(network, make_callback, folder):
     return outcomes
 
 
+@pytest.mark.long
 def test_from_every_state_of_the_folder_training_ends_the_same(tmp_path):
     outcomes = outcomes_of_every_state(
         make_model(), lambda: BackupAndRestore(tmp_path / "backup"), tmp_path
@@ -117,6 +118,7 @@ def test_from_every_state_of_the_folder_training_ends_the_same(tmp_path):
     assert set(outcomes) == {"same"}
 
 
+@pytest.mark.long
 def test_with_the_callback_of_keras_it_does_not(tmp_path):
     """Not even with SGD. If this fails, Keras' own has become safe."""
     outcomes = outcomes_of_every_state(

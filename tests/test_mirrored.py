@@ -14,6 +14,9 @@ from distributed_cases import BATCH_SIZE, COMPILED_CASES
 pytestmark = pytest.mark.skipif(BACKEND != "tensorflow", reason="tf.distribute is TensorFlow's")
 
 
+LONG_EAGERLY = pytest.param(True, marks=pytest.mark.long)
+
+
 def deep_stack():
     """Every kind of wrapper at once."""
     return stepwrap.GradientAccumulation(
@@ -44,7 +47,7 @@ def test_trains_as_on_one_device(differences, case):
         )
 
 
-@pytest.mark.parametrize("run_eagerly", [False, True])
+@pytest.mark.parametrize("run_eagerly", [False, LONG_EAGERLY])
 def test_a_deep_stack_trains_as_on_one_device(run_eagerly):
     one, two = (mirrored.trained(deep_stack, n, run_eagerly=run_eagerly) for n in (1, 2))
     distributed_cases.assert_trained_alike(
@@ -70,7 +73,7 @@ def test_a_strategy_of_one_device_changes_nothing():
     cases.assert_equal(cases.state(network), cases.state(plain))
 
 
-@pytest.mark.parametrize("run_eagerly", [False, True])
+@pytest.mark.parametrize("run_eagerly", [False, LONG_EAGERLY])
 def test_gradients_are_reduced_once(monkeypatch, run_eagerly):
     """As often as a bare optimizer does it, and everything in the one call."""
     import tensorflow as tf
@@ -92,6 +95,7 @@ def test_gradients_are_reduced_once(monkeypatch, run_eagerly):
     assert calls["wrapped"] == [5] * len(calls["bare"])  # the loss, too
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", ["apply", "scale_loss"])
 def test_a_training_loop_of_the_users_own(way):
     """Gradients and loss of a replica are its share of a sum, as TensorFlow's guide has it."""
@@ -122,6 +126,7 @@ def test_a_training_loop_of_the_users_own(way):
     )
 
 
+@pytest.mark.long
 def test_resumes_bit_exact_and_on_one_device(tmp_path):
     make = deep_stack
     uninterrupted = mirrored.trained(make, replicas=2, steps=10)
@@ -142,6 +147,7 @@ def test_resumes_bit_exact_and_on_one_device(tmp_path):
                 np.testing.assert_allclose(ours, expected, atol=1e-6)
 
 
+@pytest.mark.long
 def test_a_monitor_reads_the_same_as_on_one_device():
     histories = []
     for replicas in (1, 2):
@@ -167,7 +173,7 @@ SCALED = {
 }
 
 
-@pytest.mark.parametrize("run_eagerly", [False, True])
+@pytest.mark.parametrize("run_eagerly", [False, LONG_EAGERLY])
 @pytest.mark.parametrize("overflowing_replica", [0, 1])
 @pytest.mark.parametrize("scaler", SCALED)
 def test_an_overflow_on_one_replica_is_skipped_on_all(scaler, overflowing_replica, run_eagerly):
