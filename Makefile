@@ -7,7 +7,7 @@
 #   make bench          the time of a wrapped step against a bare one;  BACKEND as above
 #   make images         the demo's picture and table again, into images/
 #   make l4             L4 and hand-set learning rates on handwritten digits, into images/ (3 minutes)
-#   make accumulation   gradient accumulation on JAX against Keras' own, into images/ (some minutes)
+#   make accumulation   gradient accumulation on JAX against Keras' own, into images/ (2 minutes)
 #   make l4-mnist       L4 on MNIST, into images/;  DATA=the folder of mnist.npz (15 minutes)
 #   make l4-regression  L4 on badly conditioned regression, into images/ (5 minutes)
 
@@ -57,7 +57,7 @@ images: demo
 
 accumulation: export KERAS_BACKEND := jax
 accumulation: $(VENV)/.installed-jax
-	$(BIN)/python benchmarks/gradient_accumulation.py
+	$(BIN)/python benchmarks/gradient_accumulation.py --repeats 15
 	cp output/gradient_accumulation/gradient_accumulation_jax.md images/gradient_accumulation_table.md
 
 l4: $(VENV)/.installed-$(BACKEND)

@@ -114,6 +114,7 @@ def test_overflows_leave_no_trace_and_training_recovers(name, scaler, float16):
 
 
 @pytest.mark.parametrize("name, scaler", SCALED, ids=SCALED_NAMES)
+@pytest.mark.long
 def test_the_scale_does_not_matter(name, scaler, float16):
     """Bit for bit, for it is a power of two."""
     states = []

@@ -55,6 +55,7 @@ def quadratic(weights, targets):
 
 
 @pytest.mark.parametrize("name", stepwrap.wrappers.names())
+@pytest.mark.long
 def test_bad_batches_among_two_thousand_leave_no_trace(name):
     """Bit for bit: as in the run without them, weights and all inner state, iterations included."""
     random, length = np.random.default_rng(11), 2000

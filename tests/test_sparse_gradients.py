@@ -111,6 +111,7 @@ MODES = [
 
 
 @pytest.mark.parametrize(("wrapper", "mode"), MODES, ids=str)
+@pytest.mark.long
 def test_an_embedding_trains_like_a_dense_layer_on_one_hot_rows(wrapper, mode):
     wrap = WRAPPERS[wrapper]
     sparse = text_model(wrap(keras.optimizers.SGD(0.1)), True, **mode)
