@@ -180,6 +180,7 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
         """Does one step.
 
         Under a tf.distribute strategy, gradients and loss are summed over the replicas, once.
+        There, without a loss, a step whose gradients are not finite is left out.
         With several processes of torch.distributed, the loss is averaged over them, as
         DistributedDataParallel has averaged the gradients.
 
