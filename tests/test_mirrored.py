@@ -157,7 +157,7 @@ def test_a_monitor_reads_the_same_as_on_one_device():
     assert "effective_learning_rate" in histories[0]
     assert histories[0].keys() == histories[1].keys()
     for name, values in histories[0].items():
-        np.testing.assert_allclose(histories[1][name], values, rtol=1e-4, err_msg=name)
+        np.testing.assert_allclose(histories[1][name], values, rtol=1e-5, err_msg=name)
 
 
 # Steps that are not finite.
