@@ -9,6 +9,7 @@ import math
 import numbers
 import os
 import pathlib
+import re
 import reprlib
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -73,6 +74,38 @@ def number(
     return float(value)
 
 
+def probability(argument: str, value: Any) -> float:
+    """A number above 0 and at most 1."""
+    return number(argument, value, above=0, most=1)
+
+
+def seed(argument: str, value: Any) -> int | None:
+    """A whole number of at least 0, or None."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(
+            f"`{argument}` must be a whole number of at least 0, or None. "
+            f"Received: {argument}={_brief(value)} of type {type(value).__name__}."
+        )
+    if value < 0:
+        raise ValueError(
+            f"`{argument}` must be a whole number of at least 0, or None. "
+            f"Received: {argument}={value!r}."
+        )
+    return int(value)
+
+
+def flag(argument: str, value: Any) -> bool:
+    """True or False."""
+    if not isinstance(value, bool):
+        raise TypeError(
+            f"`{argument}` must be True or False. "
+            f"Received: {argument}={_brief(value)} of type {type(value).__name__}."
+        )
+    return value
+
+
 def count(argument: str, value: Any) -> int:
     """A whole number above zero."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
@@ -85,6 +118,20 @@ def count(argument: str, value: Any) -> int:
             f"`{argument}` must be a whole number above 0. Received: {argument}={value!r}."
         )
     return int(value)
+
+
+def patterns(argument: str, value: Any) -> list[str]:
+    """Regular expressions; a single one makes a list of one."""
+    wanted = f"`{argument}` must be a regular expression, such as 'bias', or a list of them."
+    given = [value] if isinstance(value, str) else value
+    if not isinstance(given, list | tuple) or not all(isinstance(one, str) for one in given):
+        raise TypeError(f"{wanted} Received: {argument}={_brief(value)}.")
+    for pattern in given:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"{wanted} Received: {pattern!r}, which is none: {error}.") from error
+    return list(given)
 
 
 def new_file(argument: str, value: Any) -> pathlib.Path:
@@ -177,40 +224,47 @@ def keras_optimizer_classes() -> list[type[keras.optimizers.Optimizer]]:
 
 def wrappable(wrapper: Any, inner_optimizer: keras.optimizers.Optimizer) -> None:
     """Refuses inner optimizers that would make a wrapper see or do something wrong."""
-    name = type(wrapper).__name__
     for member in stack.walk(inner_optimizer):
-        if isinstance(member, keras.optimizers.LossScaleOptimizer):
-            raise ValueError(
-                f"`inner_optimizer` must not be a LossScaleOptimizer: {name} would see scaled "
-                f"gradients. Put the loss scaler outside: "
-                f"`stepwrap.LossScaleOptimizer({name}(...))`."
-            )
-        if wrapper.takes_steps:
-            _steps_can_be_taken(name, member)
-        if getattr(member, "stands_outermost", False) and (
-            wrapper.takes_steps or wrapper.overrides("transform_gradients")
-        ):
-            inside = type(member).__name__
-            raise ValueError(
-                f"{inside} must stand outermost: inside {name} it would be given what {name} "
-                f"makes of every batch. Write `{inside}({name}(...), ...)`."
-            )
+        _member(wrapper, member)
     for leaf in stack.leaves(inner_optimizer):
-        _leaf(name, leaf)
+        _leaf(type(wrapper).__name__, leaf)
 
 
-def _steps_can_be_taken(name: str, member: keras.optimizers.Optimizer) -> None:
-    inside = type(member).__name__
-    if member.use_ema and not stack.parts(member):
+def _member(wrapper: Any, member: keras.optimizers.Optimizer) -> None:
+    name, inside = type(wrapper).__name__, type(member).__name__
+    remedy = f"Write `{inside}({name}(...), ...)`."
+
+    def does(optimizer: Any, *hooks: str) -> bool:
+        return hasattr(optimizer, "overrides") and any(map(optimizer.overrides, hooks))
+
+    if isinstance(member, keras.optimizers.LossScaleOptimizer):
+        raise ValueError(
+            f"`inner_optimizer` must not be a LossScaleOptimizer: {name} would see scaled "
+            f"gradients. Put the loss scaler outside: "
+            f"`stepwrap.LossScaleOptimizer({name}(...))`."
+        )
+    if wrapper.takes_steps and member.use_ema and not stack.parts(member):
         raise ValueError(
             f"`use_ema=True` on {inside} would average weights that are never written, for {name} "
-            "changes the step on its way to the weights. Leave it out and average outside the "
-            "optimizer, for example in a callback."
+            "changes the step on its way to the weights. Leave it out and average outside: "
+            f"`stepwrap.MovingAverage({name}(...))`."
         )
-    if hasattr(member, "overrides") and member.overrides("apply_inner"):
+    if wrapper.takes_steps and does(member, "after_step"):
         raise ValueError(
-            f"{inside} runs the optimizer inside on some steps only, so {name}, which changes "
-            f"every step, cannot stand around it. Write `{inside}({name}(...), ...)`."
+            f"{inside} works on the weights after the step, which {name} around it would not have "
+            f"written yet, so it must stand outside. {remedy}"
+        )
+    if (wrapper.takes_steps or does(wrapper, "after_step")) and does(member, "apply_inner"):
+        raise ValueError(
+            f"{inside} runs the optimizer inside on some steps only, so {name}, which does "
+            f"something at every step, cannot stand around it. {remedy}"
+        )
+    if getattr(member, "stands_outermost", False) and (
+        wrapper.takes_steps or does(wrapper, "transform_gradients", "after_step")
+    ):
+        raise ValueError(
+            f"{inside} must stand outermost: inside {name} it would be given what {name} "
+            f"makes of every batch. {remedy}"
         )
 
 

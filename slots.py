@@ -46,3 +46,8 @@ class Slots:
     def of(self, variables: Sequence[Variable]) -> list[Variable]:
         """The slots of these variables."""
         return [self._slots[backend.key(variable)] for variable in variables]
+
+    def start_at(self, variables: Sequence[Variable]) -> None:
+        """Gives the slots the values of these variables."""
+        for slot, variable in zip(self.of(variables), variables, strict=True):
+            slot.assign(ops.convert_to_tensor(variable))

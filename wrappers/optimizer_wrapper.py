@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
 
 import keras
+import numpy as np
 from keras import ops
 
 from .. import checks, keras_private, stack
@@ -26,11 +27,11 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
     """A Keras optimizer around another one; by itself it changes nothing.
 
     A subclass overrides a hook: `transform_gradients`, before the inner optimizer
-    sees the gradients, or `transform_steps`, before its step is written to the
-    weights. It stores every argument of its `__init__` under the argument's own
-    name; saving and loading follow from that. State is made in `build` with
-    `add_variable` or `add_variable_from_reference`, behind `if self.built: return`,
-    and saved, loaded and resumed by itself.
+    sees the gradients, `transform_steps`, before its step is written to the weights,
+    or `after_step`, when it is. It stores every argument of its `__init__` under the
+    argument's own name; saving and loading follow from that. State is made in `build`
+    with `add_variable`, `add_variable_from_reference` or `add_seed_generator`, behind
+    `if self.built: return`, and saved, loaded and resumed by itself.
 
     Learning rate, iterations and everything else that training loops and
     callbacks use are the inner optimizer's.
@@ -72,6 +73,7 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
         self._unused_variables = tuple(super().variables)
         self.inner_optimizer = inner_optimizer
         self._loss = ReplicaLocal()
+        self._seed_states: list[Variable] = []
 
     # The hooks.
 
@@ -125,6 +127,15 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
             What is added to each variable.
         """
         return self.transform_steps(inner_steps(gradients), gradients, variables)
+
+    def after_step(self, variables: list[Variable]) -> None:
+        """Reads or changes the weights when the step is written, constraints included.
+
+        Such a wrapper cannot stand inside one that takes steps.
+
+        Args:
+            variables: Those of the step, also without a gradient.
+        """
 
     def apply_inner(
         self, gradients: list[Tensor | None], variables: list[Variable], loss: Tensor | None
@@ -252,6 +263,8 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
             self.write_steps(seen_variables, steps)
         else:
             self.apply_inner(_with(transformed, places, gradients), variables, self.loss)
+        if self.overrides("after_step"):
+            self.after_step([variable for variable in variables if not is_overwritten(variable)])
         if self.step_record is not None:
             measured = [getattr(self, name) for name in self.measured]
             self.step_record.observe(seen, steps, measured)
@@ -353,6 +366,20 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
             setattr(self, f"_part_{index}", part)
         super().build(variables)
 
+    def add_seed_generator(self, seed: int | None) -> keras.random.SeedGenerator:
+        """A source of random numbers whose state is part of the wrapper's.
+
+        To be made in `build`. Wrappers in one stack draw different numbers, also from the
+        same seed; from no seed, `keras.utils.set_random_seed` decides.
+        """
+        if seed is not None:
+            others = (getattr(member, "_seed_states", ()) for member in stack.walk(self))
+            sequence = np.random.SeedSequence(seed, spawn_key=(sum(map(len, others)),))
+            seed = int(sequence.generate_state(1)[0]) % 2**31  # PyTorch's are signed
+        generator = keras.random.SeedGenerator(seed)
+        self._seed_states.append(generator.state)
+        return generator
+
     # What belongs to the inner optimizer.
 
     @property
@@ -412,7 +439,8 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
     def own_variables(self) -> list[Variable]:
         """The wrapper's own variables, without the inner optimizer's."""
         unused = {id(variable) for variable in self._unused_variables}
-        return [variable for variable in super().variables if id(variable) not in unused]
+        made = [variable for variable in super().variables if id(variable) not in unused]
+        return [*made, *self._seed_states]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Sets all `variables`, the inner optimizer's included."""
