@@ -52,14 +52,16 @@ def number(
     *,
     above: float = -math.inf,
     least: float = -math.inf,
+    below: float = math.inf,
     most: float = math.inf,
 ) -> float:
-    """A finite number in a range whose lower end is open (`above`) or closed (`least`)."""
+    """A finite number in a range with ends open (`above`, `below`) or closed (`least`, `most`)."""
     bounds = [
         words
         for bound, words in (
             (above, f"above {above:g}"),
             (least, f"at least {least:g}"),
+            (below, f"below {below:g}"),
             (most, f"at most {most:g}"),
         )
         if math.isfinite(bound)
@@ -69,7 +71,7 @@ def number(
         raise TypeError(
             f"{wanted} Received: {argument}={_brief(value)} of type {type(value).__name__}."
         )
-    if not (math.isfinite(value) and value > above and least <= value <= most):
+    if not (math.isfinite(value) and above < value < below and least <= value <= most):
         raise ValueError(f"{wanted} Received: {argument}={value!r}.")
     return float(value)
 

@@ -26,6 +26,15 @@ def scalar(value: Any, dtype: str) -> Any:
     return ops.cast(value, dtype)
 
 
+def keep_finite(slots: Sequence[Variable], values: Sequence[Any]) -> list[Any]:
+    """Writes the values to the slots, except elements that are not finite; returns the slots'."""
+    kept = []
+    for slot, value in zip(slots, values, strict=True):
+        kept.append(ops.where(ops.isfinite(value), value, ops.convert_to_tensor(slot)))
+        slot.assign(kept[-1])
+    return kept
+
+
 class Slots:
     """State variables of the shapes and dtypes of the model's variables, zero at first.
 

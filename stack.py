@@ -7,6 +7,9 @@ from typing import Any
 
 import keras
 
+from . import keras_private
+from .backends import current as backend
+
 Optimizer = keras.optimizers.Optimizer
 
 
@@ -27,6 +30,15 @@ def walk(optimizer: Optimizer) -> Iterator[Optimizer]:
 def leaves(optimizer: Optimizer) -> list[Optimizer]:
     """The optimizers that have none inside."""
     return [member for member in walk(optimizer) if not parts(member)]
+
+
+def leaf_of(optimizer: Optimizer, variable: Any) -> Optimizer:
+    """The innermost optimizer that trains a variable, in a stack that is built."""
+    for part in parts(optimizer):
+        trained = keras_private.built_variables(part)
+        if any(backend.key(variable) == backend.key(other) for other in trained):
+            return leaf_of(part, variable)
+    return optimizer
 
 
 def set_loss(optimizer: Optimizer, loss: Any) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
-from keras import ops
-
 from .. import blocks, checks, normalizers
-from ..normalizers.norms import Block, measure
+from ..clipping import clip_blocks
 from .catalogue import wrapper
 from .optimizer_wrapper import OptimizerWrapper, Tensor, Variable
 
@@ -63,18 +62,5 @@ class ClippedOptimizer(OptimizerWrapper):
         self, gradients: list[Tensor], variables: list[Variable]
     ) -> list[Tensor]:
         """The gradients, clipped block by block."""
-        return blocks.transform(self._clip_blocks, self.scope, gradients, variables)
-
-    def _clip_blocks(self, gradient_blocks: list[Block]) -> list[list[Tensor]]:
-        norms = measure(self._norm, gradient_blocks)
-        return [
-            [self._clip(gradient, norm) for gradient in block]
-            for block, norm in zip(gradient_blocks, norms, strict=True)
-        ]
-
-    def _clip(self, gradient: Tensor, norm: Tensor) -> Tensor:
-        exceeds = norm > self.clipnorm
-        scale = self.clipnorm / ops.where(exceeds, norm, self.clipnorm)
-        scaled = ops.cast(ops.cast(gradient, norm.dtype) * scale, gradient.dtype)
-        # A choice, not a factor of 1, which would flush the smallest numbers to zero.
-        return ops.where(exceeds, scaled, gradient)
+        clip = functools.partial(clip_blocks, self._norm, self.clipnorm)
+        return blocks.transform(clip, self.scope, gradients, variables)

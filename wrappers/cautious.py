@@ -1,0 +1,44 @@
+"""Steps that never oppose the gradient."""
+
+from __future__ import annotations
+
+from keras import ops
+
+from .catalogue import wrapper
+from .optimizer_wrapper import OptimizerWrapper, Tensor, Variable
+
+LEAST_KEPT = 1e-3
+
+
+@wrapper("cautious")
+class Cautious(OptimizerWrapper):
+    """Keeps only the elements of the step that go against the gradient, and enlarges them.
+
+        m ← 1 where p · g < 0, else 0
+        w ← w + p ⊙ m / max(mean(m), 0.001)
+
+    p is the inner optimizer's step, g the gradient it was given; the mean is over the
+    elements of one variable. With momentum, a step may still follow gradients of the past
+    where the present one points the other way: these elements wait.
+
+    Args:
+        inner_optimizer: The optimizer to wrap: an instance, a Keras name or a config.
+        name: The wrapper's name. Default: made from the class name.
+
+    References:
+        Liang, Chen, Liu, Liu: "Cautious Optimizers: Improving Training with One Line of
+        Code", arXiv 2411.16085, Algorithm 1; the floor 0.001 is that of the authors' code.
+    """
+
+    def transform_steps(
+        self, steps: list[Tensor], gradients: list[Tensor], variables: list[Variable]
+    ) -> list[Tensor]:
+        """The steps, where they lead downhill."""
+        return [_downhill(step, gradient) for step, gradient in zip(steps, gradients, strict=True)]
+
+
+def _downhill(step: Tensor, gradient: Tensor) -> Tensor:
+    keeps = ops.sign(step) * ops.sign(gradient) < 0  # a product of small numbers would be 0
+    kept = ops.mean(ops.cast(keeps, "float32"))
+    scale = 1 / ops.where(kept > LEAST_KEPT, kept, LEAST_KEPT)
+    return ops.where(keeps, step * ops.cast(scale, step.dtype), ops.zeros_like(step))

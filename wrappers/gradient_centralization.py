@@ -1,0 +1,43 @@
+"""Gradients without their mean."""
+
+from __future__ import annotations
+
+from keras import ops
+
+from ..slots import scalar_dtype
+from .catalogue import wrapper
+from .optimizer_wrapper import OptimizerWrapper, Tensor, Variable
+
+
+@wrapper("gradient_centralization")
+class GradientCentralization(OptimizerWrapper):
+    """Subtracts from the gradient of each output unit its mean.
+
+        g ← g − mean(g)    over all axes but the last, for variables of two axes or more
+
+    Keras keeps output units last: the columns of a dense kernel, the filters of a
+    convolution. Biases and other vectors stay as they are.
+
+    Args:
+        inner_optimizer: The optimizer to wrap: an instance, a Keras name or a config.
+        name: The wrapper's name. Default: made from the class name.
+
+    References:
+        Yong, Huang, Hua, Zhang: "Gradient Centralization: A New Optimization Technique for
+        Deep Neural Networks", arXiv 2004.01461, Section 3, Equation 1.
+    """
+
+    def transform_gradients(
+        self, gradients: list[Tensor], variables: list[Variable]
+    ) -> list[Tensor]:
+        """The gradients, centralised."""
+        return [
+            gradient if len(gradient.shape) < 2 else gradient - _mean_of_units(gradient)
+            for gradient in gradients
+        ]
+
+
+def _mean_of_units(gradient: Tensor) -> Tensor:
+    axes = tuple(range(len(gradient.shape) - 1))
+    mean = ops.mean(ops.cast(gradient, scalar_dtype([gradient])), axis=axes, keepdims=True)
+    return ops.cast(mean, gradient.dtype)

@@ -1,0 +1,58 @@
+"""Gradients at right angles to the weights."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from keras import ops
+
+from ..backends import current as backend
+from .catalogue import wrapper
+from .optimizer_wrapper import OptimizerWrapper, Tensor, Variable
+
+
+@wrapper("orthogonal_gradient")
+class OrthogonalGradient(OptimizerWrapper):
+    """Removes the part of the gradient along the weights, and restores the gradient's norm.
+
+        g⊥ ← g − (w·g / w·w) w
+        g  ← g⊥ ‖g‖ / ‖g⊥‖
+
+    for every variable by itself, so that training does not merely scale the weights up.
+    A gradient along the weights, up to rounding, becomes zero. Variables of one element,
+    which have no other direction, and gradients of zero weights stay as they are.
+
+    Args:
+        inner_optimizer: The optimizer to wrap: an instance, a Keras name or a config.
+        name: The wrapper's name. Default: made from the class name.
+
+    References:
+        Prieto, Barsbey, Mediano, Birdal: "Grokking at the Edge of Numerical Stability",
+        arXiv 2501.04697, Section 5, which calls it ⊥Grad.
+    """
+
+    def transform_gradients(
+        self, gradients: list[Tensor], variables: list[Variable]
+    ) -> list[Tensor]:
+        """The gradients, at right angles to the weights."""
+        return [
+            gradient
+            if math.prod(gradient.shape) == 1
+            else _orthogonal(gradient, ops.convert_to_tensor(variable))
+            for gradient, variable in zip(gradients, variables, strict=True)
+        ]
+
+
+def _orthogonal(gradient: Tensor, weights: Tensor) -> Tensor:
+    squared_weights = backend.dot([weights], [weights])
+    along = backend.dot([weights], [gradient]) / ops.where(squared_weights > 0, squared_weights, 1)
+    dtype = along.dtype
+    orthogonal = ops.cast(gradient, dtype) - along * ops.cast(weights, dtype)
+    norm = ops.sqrt(backend.dot([gradient], [gradient]))
+    orthogonal_norm = ops.sqrt(backend.dot([orthogonal], [orthogonal]))
+    # What is left of a gradient along the weights is rounding, which must not be scaled up.
+    rounding = 8 * float(np.finfo(str(ops.dtype(along))).eps) * norm
+    scale = norm / ops.where(orthogonal_norm > 0, orthogonal_norm, 1)
+    scale = ops.where(orthogonal_norm <= rounding, 0, scale)
+    return ops.cast(orthogonal * scale, gradient.dtype)
