@@ -26,15 +26,6 @@ def scalar(value: Any, dtype: str) -> Any:
     return ops.cast(value, dtype)
 
 
-def keep_finite(slots: Sequence[Variable], values: Sequence[Any]) -> list[Any]:
-    """Writes the values to the slots, except elements that are not finite; returns the slots'."""
-    kept = []
-    for slot, value in zip(slots, values, strict=True):
-        kept.append(ops.where(ops.isfinite(value), value, ops.convert_to_tensor(slot)))
-        slot.assign(kept[-1])
-    return kept
-
-
 class Slots:
     """State variables of the shapes and dtypes of the model's variables, zero at first.
 
@@ -56,7 +47,19 @@ class Slots:
         """The slots of these variables."""
         return [self._slots[backend.key(variable)] for variable in variables]
 
+    def values(self, variables: Sequence[Variable]) -> list[Any]:
+        """What is in the slots of these variables, as tensors."""
+        return [ops.convert_to_tensor(slot) for slot in self.of(variables)]
+
     def start_at(self, variables: Sequence[Variable]) -> None:
         """Gives the slots the values of these variables."""
         for slot, variable in zip(self.of(variables), variables, strict=True):
             slot.assign(ops.convert_to_tensor(variable))
+
+    def keep_finite(self, variables: Sequence[Variable], values: Sequence[Any]) -> list[Any]:
+        """Writes the values, but no element that is not finite, and returns what is there now."""
+        kept = []
+        for slot, value in zip(self.of(variables), values, strict=True):
+            kept.append(ops.where(ops.isfinite(value), value, ops.convert_to_tensor(slot)))
+            slot.assign(kept[-1])
+        return kept

@@ -1,5 +1,8 @@
 """What the parametrised suite runs over: every wrapper, every base optimizer."""
 
+import functools
+import inspect
+
 import keras
 import numpy as np
 from keras import ops
@@ -62,9 +65,20 @@ class SignDescent(keras.optimizers.Optimizer):
         self.assign_sub(variable, rate * ops.sign(ops.cast(gradient, variable.dtype)))
 
 
+# What a wrapper cannot do without.
+ARGUMENTS = {"coupled_weight_decay": {"rate": 0.01}, "step_clipping": {"max_norm": 0.1}}
+
+
+def catalogued(name):
+    """The wrapper of that name as a function of the inner optimizer, the same in every run."""
+    wrapper = stepwrap.wrappers.get(name)
+    seeded = {"seed": 1} if "seed" in inspect.signature(wrapper).parameters else {}
+    return functools.partial(wrapper, **ARGUMENTS.get(name, {}), **seeded)
+
+
 # Each takes the inner optimizer. The catalogue's wrappers join by themselves.
 WRAPPERS = {
-    **{name: stepwrap.wrappers.get(name) for name in stepwrap.wrappers.names()},
+    **{name: catalogued(name) for name in stepwrap.wrappers.names()},
     "identity": stepwrap.OptimizerWrapper,
     "user": AveragedGradient,
     "user_steps": HalvedStep,

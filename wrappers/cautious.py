@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 from keras import ops
 
+from ..slots import scalar_dtype
 from .catalogue import wrapper
 from .optimizer_wrapper import OptimizerWrapper, Tensor, Variable
 
@@ -39,6 +42,6 @@ class Cautious(OptimizerWrapper):
 
 def _downhill(step: Tensor, gradient: Tensor) -> Tensor:
     keeps = ops.sign(step) * ops.sign(gradient) < 0  # a product of small numbers would be 0
-    kept = ops.mean(ops.cast(keeps, "float32"))
+    kept = ops.sum(ops.cast(keeps, scalar_dtype([step]))) / math.prod(step.shape)
     scale = 1 / ops.where(kept > LEAST_KEPT, kept, LEAST_KEPT)
     return ops.where(keeps, step * ops.cast(scale, step.dtype), ops.zeros_like(step))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from keras import ops
+
 from .. import checks
 from ..exclusions import Exclusions
 from .catalogue import wrapper
@@ -63,6 +65,9 @@ class CoupledWeightDecay(OptimizerWrapper):
     ) -> list[Tensor]:
         """The gradients with the weights' share."""
         return [
-            gradient if variable in self._excluded else gradient + self.rate * variable
+            gradient if variable in self._excluded else self._with_decay(gradient, variable)
             for gradient, variable in zip(gradients, variables, strict=True)
         ]
+
+    def _with_decay(self, gradient: Tensor, variable: Variable) -> Tensor:
+        return gradient + self.rate * ops.convert_to_tensor(variable)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from keras import ops
 
 from ..slots import scalar_dtype
@@ -38,6 +40,7 @@ class GradientCentralization(OptimizerWrapper):
 
 
 def _mean_of_units(gradient: Tensor) -> Tensor:
+    wide = ops.cast(gradient, scalar_dtype([gradient]))
     axes = tuple(range(len(gradient.shape) - 1))
-    mean = ops.mean(ops.cast(gradient, scalar_dtype([gradient])), axis=axes, keepdims=True)
+    mean = ops.sum(wide, axis=axes, keepdims=True) / math.prod(gradient.shape[:-1])
     return ops.cast(mean, gradient.dtype)

@@ -8,7 +8,7 @@ from typing import Any
 from keras import ops
 
 from .. import checks
-from ..slots import Slots, keep_finite
+from ..slots import Slots
 from .catalogue import wrapper
 from .optimizer_wrapper import OptimizerWrapper, Tensor, Variable
 
@@ -58,16 +58,13 @@ class GradientEMAFilter(OptimizerWrapper):
         self, gradients: list[Tensor], variables: list[Variable]
     ) -> list[Tensor]:
         """The gradients with their amplified averages."""
-        averages = self._averages.of(variables)
-        decay = ops.where(ops.equal(self.iterations, 0), 0.0, self.alpha)
-        updated = keep_finite(
-            averages,
-            [
-                gradient + ops.cast(decay, gradient.dtype) * (average - gradient)
-                for average, gradient in zip(averages, gradients, strict=True)
-            ],
-        )
+        first = ops.equal(self.iterations, 0)
+        averages = [
+            ops.where(first, gradient, self.alpha * average + (1 - self.alpha) * gradient)
+            for average, gradient in zip(self._averages.values(variables), gradients, strict=True)
+        ]
+        averages = self._averages.keep_finite(variables, averages)
         return [
             gradient + self.amplification * average
-            for gradient, average in zip(gradients, updated, strict=True)
+            for gradient, average in zip(gradients, averages, strict=True)
         ]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import checks
-from ..slots import Slots, keep_finite
+from ..slots import Slots
 from .catalogue import wrapper
 from .optimizer_wrapper import OptimizerWrapper, Tensor, Variable
 
@@ -60,9 +60,9 @@ class StepMomentum(OptimizerWrapper):
         self, steps: list[Tensor], gradients: list[Tensor], variables: list[Variable]
     ) -> list[Tensor]:
         """The steps with momentum."""
-        velocities = self._velocities.of(variables)
-        updated = keep_finite(velocities, self._with_momentum(velocities, steps))
-        return self._with_momentum(updated, steps) if self.nesterov else updated
+        velocities = self._with_momentum(self._velocities.values(variables), steps)
+        velocities = self._velocities.keep_finite(variables, velocities)
+        return self._with_momentum(velocities, steps) if self.nesterov else velocities
 
     def _with_momentum(self, velocities: list[Tensor], steps: list[Tensor]) -> list[Tensor]:
         return [

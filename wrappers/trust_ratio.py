@@ -89,7 +89,7 @@ class TrustRatio(OptimizerWrapper):
     ) -> list[Tensor]:
         """The steps, in proportion to the weights."""
         # A schedule is one step further once the inner optimizer has run.
-        learning_rates = [self._learning_rate(variable) for variable in variables]
+        learning_rates = [self._rate_of(variable) for variable in variables]
         return [
             step if self._is_left_out(variable) else self._scaled(step, learning_rate, variable)
             for step, learning_rate, variable in zip(
@@ -97,7 +97,7 @@ class TrustRatio(OptimizerWrapper):
             )
         ]
 
-    def _learning_rate(self, variable: Variable) -> Tensor:
+    def _rate_of(self, variable: Variable) -> Tensor:
         learning_rate = self._leaf_of[backend.key(variable)].learning_rate
         return scalar(ops.convert_to_tensor(learning_rate), scalar_dtype([variable]))
 

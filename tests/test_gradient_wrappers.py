@@ -1,0 +1,291 @@
+"""Wrappers of gradients, against their formulas in NumPy."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import cases
+import stepwrap
+from cases import BACKEND
+
+SHAPES = {
+    "dense/kernel": (4, 3),
+    "dense/bias": (3,),
+    "conv/kernel": (3, 3, 2, 4),
+    "conv1d/kernel": (3, 2, 4),
+    "scale": (),
+}
+DTYPES = {"float32": 1e-6, "float64": 1e-12}  # with the relative error that rounding makes
+
+
+class Recorder(keras.optimizers.SGD):
+    """Keeps the gradients that the innermost optimizer is given."""
+
+    def apply(self, grads, trainable_variables=None):
+        self.given = cases.values(grads)
+        super().apply(grads, trainable_variables)
+
+
+def made(dtype="float32", seed=0):
+    random = np.random.default_rng(seed)
+    return [
+        keras.Variable(random.normal(size=shape), dtype=dtype, name=name.replace("/", "_"))
+        for name, shape in SHAPES.items()
+    ]
+
+
+def trained(optimizer, variables, steps, scale=1.0):
+    """For each step: weights before it, gradients, and what the inner optimizer was given."""
+    for step in range(steps):
+        gradients = [scale * gradient for gradient in cases.gradients(variables, seed=10 + step)]
+        weights = cases.values(variables)
+        optimizer.apply(gradients, variables)
+        yield weights, cases.values(gradients), optimizer.inner_optimizer.given
+
+
+# Each takes lists of weights and gradients of one step, and returns what the formula gives.
+
+
+def coupled_weight_decay(weights, gradients):
+    return [g + 0.1 * w for w, g in zip(weights, gradients, strict=True)]
+
+
+def coupled_weight_decay_of_kernels(weights, gradients):
+    decayed = coupled_weight_decay(weights, gradients)
+    return [d if g.ndim > 1 else g for d, g in zip(decayed, gradients, strict=True)]
+
+
+def centralized(weights, gradients):
+    def unit_means(g):
+        return np.mean(g.reshape(-1, g.shape[-1]), axis=0)
+
+    return [g - unit_means(g) if g.ndim >= 2 else g for g in gradients]
+
+
+def adaptively_clipped(weights, gradients):
+    clipped = []
+    for w, g in zip(weights, gradients, strict=True):
+        w_units, g_units = (
+            np.atleast_1d(t).reshape(-1, t.shape[-1] if t.ndim > 1 else 1) for t in (w, g)
+        )
+        result = np.empty_like(g_units)
+        for unit in range(g_units.shape[1]):
+            bound = 0.5 * max(np.linalg.norm(w_units[:, unit]), 1e-3)
+            norm = np.linalg.norm(g_units[:, unit])
+            result[:, unit] = g_units[:, unit] * min(1, bound / norm)
+        clipped.append(result.reshape(g.shape))
+    return clipped
+
+
+def orthogonal(weights, gradients):
+    def turned(w, g):
+        if w.size == 1:
+            return g
+        rest = g - np.sum(w * g) / np.sum(w * w) * w
+        return rest * np.linalg.norm(g) / np.linalg.norm(rest)
+
+    return [turned(w, g) for w, g in zip(weights, gradients, strict=True)]
+
+
+def amplified():
+    averages = None
+
+    def formula(weights, gradients):
+        nonlocal averages
+        if averages is None:
+            averages = gradients
+        averages = [0.9 * a + 0.1 * g for a, g in zip(averages, gradients, strict=True)]
+        return [g + 3 * a for a, g in zip(averages, gradients, strict=True)]
+
+    return formula
+
+
+FORMULAS = {
+    "coupled weight decay": (
+        lambda inner: stepwrap.CoupledWeightDecay(inner, 0.1),
+        lambda: coupled_weight_decay,
+    ),
+    "coupled weight decay of kernels": (
+        lambda inner: stepwrap.CoupledWeightDecay(inner, 0.1, exclude=["bias$", "^scale$"]),
+        lambda: coupled_weight_decay_of_kernels,
+    ),
+    "centralization": (stepwrap.GradientCentralization, lambda: centralized),
+    "adaptive clipping": (
+        lambda inner: stepwrap.AdaptiveGradientClipping(inner, clipping=0.5),
+        lambda: adaptively_clipped,
+    ),
+    "orthogonal": (stepwrap.OrthogonalGradient, lambda: orthogonal),
+    "EMA filter": (
+        lambda inner: stepwrap.GradientEMAFilter(inner, alpha=0.9, amplification=3.0),
+        amplified,
+    ),
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", FORMULAS)
+def test_the_formula(name, dtype, float64):
+    wrap, make_formula = FORMULAS[name]
+    formula, variables = make_formula(), made(dtype)
+    for weights, gradients, given in trained(wrap(Recorder(0.1)), variables, steps=5):
+        wide = [[array.astype("float64") for array in arrays] for arrays in (weights, gradients)]
+        for actual, expected in zip(given, formula(*wide), strict=True):
+            assert actual.dtype == dtype
+            np.testing.assert_allclose(actual, expected, rtol=DTYPES[dtype], atol=5 * DTYPES[dtype])
+
+
+# Decay.
+
+
+def test_around_plain_sgd_coupled_and_decoupled_decay_are_the_same():
+    coupled, decoupled = cases.variables(), cases.variables()
+    optimizer = stepwrap.CoupledWeightDecay(keras.optimizers.SGD(0.1), 0.2)
+    keras_optimizer = keras.optimizers.SGD(0.1, weight_decay=0.2)
+    for seed in range(3):
+        optimizer.apply(cases.gradients(coupled, seed), coupled)
+        keras_optimizer.apply(cases.gradients(decoupled, seed), decoupled)
+    for one, other in zip(cases.values(coupled), cases.values(decoupled), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-6)
+
+
+# Clipping.
+
+
+def test_gradients_that_are_not_too_long_are_left_as_they_are_bit_for_bit():
+    variables = made()
+    optimizer = stepwrap.AdaptiveGradientClipping(Recorder(0.1), clipping=100.0)
+    for _, gradients, given in trained(optimizer, variables, steps=1):
+        cases.assert_equal(given, gradients)
+
+
+def test_units_of_zero_weights_can_move():
+    variable = keras.Variable(np.zeros((2, 2)), dtype="float32", name="kernel")
+    optimizer = stepwrap.AdaptiveGradientClipping(Recorder(0.1), clipping=0.5, epsilon=0.1)
+    optimizer.apply([ops.convert_to_tensor(np.array([[3.0, 0], [4, 0]]), "float32")], [variable])
+    np.testing.assert_allclose(
+        optimizer.inner_optimizer.given[0], [[0.03, 0], [0.04, 0]], rtol=1e-6
+    )
+
+
+def test_excluded_variables_are_not_clipped():
+    variables = made()
+    optimizer = stepwrap.AdaptiveGradientClipping(Recorder(0.1), clipping=1e-4, exclude="dense")
+    for _, gradients, given in trained(optimizer, variables, steps=1):
+        for variable, actual, gradient in zip(variables, given, gradients, strict=True):
+            assert ("dense" in variable.path) == (actual.tobytes() == gradient.tobytes())
+
+
+# Gradients along the weights.
+
+
+def test_a_gradient_along_the_weights_becomes_zero():
+    """What rounding leaves of it would otherwise be scaled up to the gradient's norm."""
+    for variable in made():
+        optimizer = stepwrap.OrthogonalGradient(Recorder(0.1))
+        optimizer.apply([ops.convert_to_tensor(variable) * -0.3], [variable])
+        [given] = optimizer.inner_optimizer.given
+        assert np.all(given == 0) or given.size == 1
+
+
+def test_zero_weights_leave_the_gradient_as_it_is():
+    variable = keras.Variable(np.zeros((2, 2)), dtype="float32")
+    gradient = ops.convert_to_tensor(np.array([[1.0, 2], [3, 4]]), "float32")
+    optimizer = stepwrap.OrthogonalGradient(Recorder(0.1))
+    optimizer.apply([gradient], [variable])
+    np.testing.assert_allclose(optimizer.inner_optimizer.given[0], gradient, rtol=1e-6)
+
+
+def test_a_zero_gradient_stays_zero():
+    for wrap, _ in FORMULAS.values():
+        if wrap is stepwrap.OrthogonalGradient:
+            variables = made()
+            optimizer = wrap(Recorder(0.1))
+            optimizer.apply([ops.zeros(v.shape, v.dtype) for v in variables], variables)
+            assert all(np.all(given == 0) for given in optimizer.inner_optimizer.given)
+
+
+# Gradients that are not finite.
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_the_average_keeps_what_is_not_finite_out(bad):
+    variable = keras.Variable(np.zeros(2), dtype="float32")
+    optimizer = stepwrap.GradientEMAFilter(Recorder(0.1), alpha=0.5, amplification=1.0)
+    expected = [[1, 2], [1 + 1, np.nan], [1 + 1, 2 + 2]]  # without the averages
+    for gradient in ([1, 2], [1, bad], [1, 2]):
+        optimizer.apply([ops.convert_to_tensor(gradient, "float32")], [variable])
+    np.testing.assert_allclose(optimizer.inner_optimizer.given[0], expected[2])
+
+
+# Noise.
+
+
+def test_the_variance_of_the_noise_falls_as_the_formula_says():
+    variable = keras.Variable(np.zeros((200, 500)), dtype="float32")
+    optimizer = stepwrap.GradientNoise(Recorder(0.0), eta=0.3, gamma=0.55, seed=1)
+    for step in range(4):
+        optimizer.apply([ops.zeros((200, 500))], [variable])
+        [noise] = optimizer.inner_optimizer.given
+        variance = 0.3 / (1 + step) ** 0.55
+        # Six standard errors of 100,000 draws.
+        assert abs(np.mean(noise)) < 6 * np.sqrt(variance / noise.size)
+        assert abs(np.var(noise) / variance - 1) < 6 * np.sqrt(2 / noise.size)
+        assert abs(np.mean(noise**4) / variance**2 - 3) < 6 * np.sqrt(96 / noise.size)
+
+
+def test_without_variance_there_is_no_noise():
+    variables = made()
+    optimizer = stepwrap.GradientNoise(Recorder(0.1), eta=0.0)
+    for _, gradients, given in trained(optimizer, variables, steps=2):
+        for actual, gradient in zip(given, gradients, strict=True):
+            np.testing.assert_array_equal(actual, gradient)
+
+
+def test_noise_of_wide_gradients_is_drawn_wide(float64):
+    variable = keras.Variable(np.zeros((100,)), dtype="float64")
+    optimizer = stepwrap.GradientNoise(Recorder(0.0), seed=1)
+    optimizer.apply([ops.zeros((100,), "float64")], [variable])
+    [noise] = optimizer.inner_optimizer.given
+    scaled = noise / np.sqrt(np.float32(0.3))
+    assert np.any(scaled != scaled.astype("float32"))
+
+
+# Dropout.
+
+
+@pytest.mark.parametrize("keep", [0.1, 0.5, 0.9])
+def test_elements_are_dropped_with_that_probability_and_the_others_not_scaled(keep):
+    variable = keras.Variable(np.zeros((200, 500)), dtype="float32")
+    gradient = ops.convert_to_tensor(np.random.default_rng(0).normal(size=(200, 500)), "float32")
+    optimizer = stepwrap.GradientDropout(Recorder(0.0), keep=keep, seed=1)
+    optimizer.apply([gradient], [variable])
+    [given] = optimizer.inner_optimizer.given
+    kept = given != 0
+    assert abs(np.mean(kept) - keep) < 6 * np.sqrt(keep * (1 - keep) / kept.size)
+    np.testing.assert_array_equal(given[kept], ops.convert_to_numpy(gradient)[kept])
+
+
+def test_with_probability_one_everything_is_kept():
+    variables = made()
+    optimizer = stepwrap.GradientDropout(Recorder(0.1), keep=1.0)
+    for _, gradients, given in trained(optimizer, variables, steps=2):
+        cases.assert_equal(given, gradients)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="only TensorFlow has sparse gradients")
+@pytest.mark.parametrize("name", FORMULAS)
+def test_sparse_gradients_with_duplicates(name):
+    import tensorflow as tf
+
+    wrap, make_formula = FORMULAS[name]
+    weights = np.random.default_rng(2).normal(size=(5, 3))
+    variable = keras.Variable(weights, dtype="float32", name="dense_kernel")
+    values = np.random.default_rng(3).normal(size=(3, 3)).astype("float32")
+    dense = np.zeros((5, 3), "float32")
+    np.add.at(dense, [1, 4, 1], values)
+    [weights] = cases.values([variable])
+    optimizer = wrap(Recorder(0.1))
+    optimizer.apply([tf.IndexedSlices(values, [1, 4, 1], (5, 3))], [variable])
+    [expected] = make_formula()([weights.astype("float64")], [dense.astype("float64")])
+    np.testing.assert_allclose(optimizer.inner_optimizer.given[0], expected, rtol=1e-6, atol=5e-6)
