@@ -20,6 +20,7 @@ BASES = {
     "Adam-clipnorm": functools.partial(keras.optimizers.Adam, clipnorm=1.0),
     "AdamW": keras.optimizers.AdamW,
 }
+KINDS = ("normalized", "l4")  # one of gradients and one of steps, which meet every base
 STACKS = ("stack", "stack_of_steps", "user_steps")
 
 
@@ -33,18 +34,12 @@ def _pairs(wrappers, bases):
 
 # Each makes an optimizer.
 CASES = {
-    **_pairs(stepwrap.wrappers.names(), BASES),
-    **_pairs(STACKS, BASES),
+    **_pairs(KINDS, BASES),
+    **_pairs([*stepwrap.wrappers.names(), *STACKS], ["Adam"]),
     "L4Adam": stepwrap.L4Adam,
     "L4Mom": stepwrap.L4Mom,
 }
-# Where each is compiled several times, which takes a second each time, the stacks meet one base.
-COMPILED_CASES = {
-    name: make
-    for name, make in CASES.items()
-    if not name.startswith(STACKS) or name.endswith("-Adam")
-}
-RESUMED = [name for name in COMPILED_CASES if name.endswith(("Adam", "L4Mom"))]
+RESUMED = [name for name in CASES if name.endswith(("Adam", "L4Mom"))]
 MONITORED = "stack_of_steps-Adam"
 
 # Also looked at on torch.

@@ -14,7 +14,7 @@ from keras import distribution
 
 import cases
 import distributed_cases
-from distributed_cases import BATCH_SIZE, COMPILED_CASES, MONITORED, RESUMED, STEPS
+from distributed_cases import BATCH_SIZE, CASES, MONITORED, RESUMED, STEPS
 from stepwrap.callbacks import StepMonitor
 
 
@@ -80,8 +80,8 @@ def main(folder):
     results = {}
     for setting, scope in settings().items():
         with scope():
-            results[setting] = {"monitored": monitor(COMPILED_CASES[MONITORED])}
-            for case, make in COMPILED_CASES.items():
+            results[setting] = {"monitored": monitor(CASES[MONITORED])}
+            for case, make in CASES.items():
                 resumes = setting == "ModelParallel" and case in RESUMED
                 path = folder / "model.keras" if resumes else None
                 results[setting][case] = train(make, path)

@@ -5,7 +5,6 @@ Writes the readings after each round, as JSON.
 """
 
 import gc
-import itertools
 import json
 import os
 import sys
@@ -43,18 +42,22 @@ class Leak(keras.callbacks.Callback):
         self.kept.append([bytearray(2**15)])
 
 
-def deep_stack(innermost):
+def deep_stack(optimizer):
     """Every wrapper of the catalogue and a user's own around one optimizer."""
     names = [*stepwrap.wrappers.names(), "user"]
-    for order in itertools.permutations(names):  # some must stand outside of others
-        optimizer = innermost
-        try:
-            for name in order:
-                optimizer = cases.WRAPPERS[name](optimizer, **ARGUMENTS.get(name, {}))
-        except ValueError:
-            continue
-        return optimizer
-    raise ValueError(f"There is no order in which {names} can be stacked.")
+    for name in sorted(names, key=stands_further_out):
+        optimizer = cases.WRAPPERS[name](optimizer, **ARGUMENTS.get(name, {}))
+    return optimizer
+
+
+def stands_further_out(name):
+    """Higher for what must stand outside of others."""
+    wrapper = type(cases.WRAPPERS[name]("sgd"))
+    return (
+        wrapper.stands_outermost,
+        wrapper.overrides("apply_inner"),
+        wrapper.overrides("after_step"),
+    )
 
 
 def readings():

@@ -10,7 +10,7 @@ import pytest
 
 import distributed_cases
 from cases import BACKEND
-from distributed_cases import COMPILED_CASES, RESUMED
+from distributed_cases import CASES, RESUMED
 
 pytestmark = [
     pytest.mark.long,
@@ -45,7 +45,7 @@ def _train(folder):
     assert run.returncode == 0, run.stderr
 
 
-@pytest.mark.parametrize("case", COMPILED_CASES)
+@pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_trains_as_on_one_device(results, differences, setting, case):
     distributed_cases.assert_trained_alike(
@@ -55,7 +55,7 @@ def test_trains_as_on_one_device(results, differences, setting, case):
     )
 
 
-@pytest.mark.parametrize("case", COMPILED_CASES)
+@pytest.mark.parametrize("case", CASES)
 def test_slots_are_sharded_like_their_variables(results, case):
     slots = results["ModelParallel"][case]["trained"]["slots"]
     assert all(slot["alike"] for slot in slots.values())
@@ -64,7 +64,7 @@ def test_slots_are_sharded_like_their_variables(results, case):
     assert sharded or case.endswith("-SGD")  # which has no slots
 
 
-@pytest.mark.parametrize("case", COMPILED_CASES)
+@pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_every_device_has_all_other_state(results, setting, case):
     others = results[setting][case]["trained"]["others"]
@@ -73,7 +73,7 @@ def test_every_device_has_all_other_state(results, setting, case):
 
 
 def test_with_copies_of_the_weights_every_device_has_all_slots(results):
-    reports = [results["DataParallel"][case]["trained"] for case in COMPILED_CASES]
+    reports = [results["DataParallel"][case]["trained"] for case in CASES]
     assert all(slot["whole"] for report in reports for slot in report["slots"].values())
 
 

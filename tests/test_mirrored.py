@@ -9,7 +9,7 @@ import distributed_cases
 import mirrored
 import stepwrap
 from cases import BACKEND
-from distributed_cases import BATCH_SIZE, COMPILED_CASES
+from distributed_cases import BATCH_SIZE, CASES
 
 pytestmark = pytest.mark.skipif(BACKEND != "tensorflow", reason="tf.distribute is TensorFlow's")
 
@@ -32,12 +32,12 @@ def deep_stack():
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("case", COMPILED_CASES)
+@pytest.mark.parametrize("case", CASES)
 def test_trains_as_on_one_device(differences, case):
-    one = distributed_cases.flat(mirrored.trained(COMPILED_CASES[case], replicas=1))
+    one = distributed_cases.flat(mirrored.trained(CASES[case], replicas=1))
     modes = ("graph", "eager") if case.endswith(("momentum", "clipnorm")) else ("graph",)
     for mode in modes:
-        two = mirrored.trained(COMPILED_CASES[case], replicas=2, run_eagerly=mode == "eager")
+        two = mirrored.trained(CASES[case], replicas=2, run_eagerly=mode == "eager")
         distributed_cases.assert_trained_alike(
             distributed_cases.flat(two),
             one,

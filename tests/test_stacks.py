@@ -20,7 +20,7 @@ SMOOTH_BASES = ("SGD", "SGD-momentum", "SGD-nesterov", "Adam", "AdamW", "RMSprop
 
 _scopes = st.sampled_from(blocks.SCOPES)
 _norms = ("l1", "l2", "l1_l2", "avg_l1", "avg_l2", "max")
-ARGUMENTS = {  # a wrapper that is not here has its defaults
+ARGUMENTS = {  # a wrapper that is not here is that of cases.py
     "normalized": {
         "normalization": st.sampled_from([*_norms, *sorted(normalizers.names())]),
         "scope": _scopes,
@@ -50,7 +50,7 @@ def stacks(draw, bases):
         name = draw(st.sampled_from(stepwrap.wrappers.names()))
         arguments = draw(st.fixed_dictionaries(ARGUMENTS.get(name, {})))
         try:
-            optimizer = stepwrap.wrappers.get(name)(optimizer, **arguments)
+            optimizer = cases.WRAPPERS[name](optimizer, **arguments)
         except ValueError as error:  # some orders are refused
             assert "stand" in str(error) or "use_ema" in str(error)
             hypothesis.reject()
