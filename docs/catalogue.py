@@ -1,0 +1,101 @@
+"""Writes the README's table of the catalogue from the wrappers themselves.
+
+Usage: python docs/catalogue.py > docs/catalogue_table.md
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+import keras
+import numpy as np
+
+import stepwrap
+
+# What `SGD` needs to be wrapped in those that cannot do without an argument.
+REQUIRED = {"coupled_weight_decay": {"rate": 1e-4}, "step_clipping": {"max_norm": 1.0}}
+# Where the formula of the docstring is too long for a table.
+SHORT = {
+    "gradient_accumulation": "one step on the means of g and L over `steps` batches",
+    "skip_non_finite": "no step where g or the loss is not finite",
+    "l4": "w ← w − η · v, η = fraction · (loss − minloss_factor · min_loss) / g̃ᵀv",
+    "step_clipping": "p ← p · max_norm / ‖p‖ where ‖p‖ > max_norm, or the same with max_rms",
+    "step_momentum": "v ← momentum · v + p; w ← w + v",
+}
+HOOKS = {
+    "transform_gradients": "gradient",
+    "transform_steps": "step",
+    "take_steps": "step",
+    "after_step": "weights",
+    "apply_inner": "whether there is a step",
+}
+
+
+def table() -> str:
+    """The table, in Markdown."""
+    header = ["name", "class", "acts on", "formula", "paper", "arguments", "memory"]
+    rows = [header, ["---"] * 6 + ["---:"], *map(row, sorted(stepwrap.wrappers.names(), key=order))]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in rows)
+
+
+def order(name: str) -> tuple[int, str]:
+    """Wrappers of gradients first, then those of steps, of weights, and the others."""
+    return list(HOOKS.values()).index(acts_on(name)), name
+
+
+def row(name: str) -> list[str]:
+    """The cells of one wrapper."""
+    cls = stepwrap.wrappers.get(name)
+    return [
+        f"`{name}`",
+        f"`{cls.__name__}`",
+        acts_on(name),
+        SHORT.get(name) or formula(cls),
+        papers(cls),
+        arguments(cls),
+        f"{memory(name):g}",
+    ]
+
+
+def acts_on(name: str) -> str:
+    """What the first hook that it overrides changes."""
+    cls = stepwrap.wrappers.get(name)
+    return next(what for hook, what in HOOKS.items() if cls.overrides(hook))
+
+
+def formula(cls: type) -> str:
+    """The first indented block of the docstring, on one line."""
+    [block] = re.findall(r"\n\n((?:    .*\n)+)\n", inspect.getdoc(cls) + "\n\n")[:1]
+    lines = (" ".join(line.split()).rstrip(",") for line in block.splitlines())
+    return "; ".join(lines).replace("|", "\\|")
+
+
+def papers(cls: type) -> str:
+    """The papers of the docstring, as links."""
+    numbers = dict.fromkeys(re.findall(r"arXiv (\d{4}\.\d{4,5})", cls.__doc__))
+    return ", ".join(f"[{number}](https://arxiv.org/abs/{number})" for number in numbers) or "–"
+
+
+def arguments(cls: type) -> str:
+    """The arguments with their defaults."""
+    parameters = inspect.signature(cls.__init__).parameters.values()
+    own = [p for p in parameters if p.name not in ("self", "inner_optimizer", "name")]
+    return ", ".join(f"`{p.name}{written_default(p)}`" for p in own) or "–"
+
+
+def written_default(parameter: inspect.Parameter) -> str:
+    """The default as it stands in a call, or nothing."""
+    return "" if parameter.default is parameter.empty else f"={parameter.default!r}"
+
+
+def memory(name: str) -> float:
+    """The size of the wrapper's own state, in copies of a model of 10,000 weights."""
+    variable = keras.Variable(np.zeros((100, 100)), dtype="float32", name="kernel")
+    optimizer = stepwrap.wrappers.get(name)("sgd", **REQUIRED.get(name, {}))
+    optimizer.build([variable])
+    return round(sum(np.prod(own.shape) for own in optimizer.own_variables) / 1e4, 2)
+
+
+if __name__ == "__main__":
+    print(table(), end="")
