@@ -1,6 +1,8 @@
 """Bad input: the error names the argument, the value and the remedy, and nothing has changed."""
 
+import functools
 import types
+import warnings
 
 import keras
 import numpy as np
@@ -99,9 +101,7 @@ def test_an_unknown_argument_suggests_the_nearest_or_lists_all():
 
 
 def test_an_unknown_wrapper():
-    with pytest.raises(
-        ValueError, match=r"'clip' is no wrapper.*mean 'clipped'.*'normalized'"
-    ):
+    with pytest.raises(ValueError, match=r"'clip' is no wrapper.*mean 'clipped'.*'normalized'"):
         stepwrap.wrappers.get("clip")
 
 
@@ -109,6 +109,105 @@ def test_a_normalizer_has_no_norm_to_clip_by():
     normalizers.register("sign", ops.sign)
     with pytest.raises(ValueError, match=r"'sign' was registered as a normalizer.*register_norm"):
         ClippedOptimizer(ADAM, "sign")
+
+
+PROBABILITY = [0, -0.1, 1.1, np.nan, "0.5", True]
+NOT_NEGATIVE = [-1, np.inf, np.nan, None, "1"]
+POSITIVE = [0, *NOT_NEGATIVE]
+DECAY = [1, *NOT_NEGATIVE]
+OUT_OF_RANGE = {
+    ("gradient_noise", "eta"): NOT_NEGATIVE,
+    ("gradient_noise", "gamma"): NOT_NEGATIVE,
+    ("gradient_dropout", "keep"): PROBABILITY,
+    ("learning_rate_dropout", "keep"): PROBABILITY,
+    ("coupled_weight_decay", "rate"): NOT_NEGATIVE,
+    ("adaptive_gradient_clipping", "clipping"): POSITIVE,
+    ("adaptive_gradient_clipping", "epsilon"): POSITIVE,
+    ("gradient_ema_filter", "alpha"): DECAY,
+    ("gradient_ema_filter", "amplification"): NOT_NEGATIVE,
+    ("trust_ratio", "coefficient"): POSITIVE,
+    ("trust_ratio", "weight_decay"): NOT_NEGATIVE,
+    ("trust_ratio", "epsilon"): NOT_NEGATIVE,
+    ("step_momentum", "momentum"): DECAY,
+    ("step_momentum", "nesterov"): [1, None, "yes"],
+}
+
+
+@pytest.mark.parametrize(
+    ("wrapper", "argument", "value"),
+    [(*where, value) for where, values in OUT_OF_RANGE.items() for value in values],
+)
+def test_a_number_out_of_its_range(wrapper, argument, value):
+    with pytest.raises((TypeError, ValueError)) as caught:
+        stepwrap.wrappers.get(wrapper)("sgd", **{argument: value})
+    assert f"`{argument}` must be" in str(caught.value)
+    assert f"{argument}={value!r}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "words"),
+    [
+        ({}, "max_norm=None, max_rms=None"),
+        ({"max_norm": 1.0, "max_rms": 2.0}, "max_norm=1.0, max_rms=2.0"),
+        ({"max_norm": 0}, "`max_norm` must be"),
+        ({"max_rms": -1}, "`max_rms` must be"),
+        ({"max_norm": 1.0, "scope": "layers"}, "mean 'layer'?"),
+    ],
+)
+def test_a_step_is_clipped_by_one_bound(bounds, words):
+    with pytest.raises(ValueError) as caught:
+        stepwrap.StepClipping("sgd", **bounds)
+    assert words in str(caught.value)
+
+
+EXCLUDING = {
+    "coupled_weight_decay": {"rate": 0.1},
+    "adaptive_gradient_clipping": {},
+    "trust_ratio": {},
+}
+
+
+@pytest.mark.parametrize("wrapper", EXCLUDING)
+def test_patterns_that_are_none(wrapper):
+    make = functools.partial(stepwrap.wrappers.get(wrapper), "sgd", **EXCLUDING[wrapper])
+    with pytest.raises(ValueError, match=r"`exclude` must be .* Received: '\(', which is none: "):
+        make(exclude=["bias", "("])
+    for value in (1, [1], b"bias", {"bias"}):
+        with pytest.raises(TypeError, match=r"`exclude` must be .* Received: exclude="):
+            make(exclude=value)
+
+
+@pytest.mark.parametrize("wrapper", EXCLUDING)
+def test_a_pattern_that_matches_no_variable_is_named_in_a_warning(wrapper):
+    make = functools.partial(stepwrap.wrappers.get(wrapper), "sgd", **EXCLUDING[wrapper])
+    with pytest.warns(UserWarning, match=r"`exclude`: the pattern 'gamma' matches none of.*'bias'"):
+        make(exclude=["bias", "gamma"]).build(cases.variables())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make(exclude="bias|gamma").build(cases.variables())
+
+
+@pytest.mark.parametrize(
+    ("stack", "words"),
+    [
+        (
+            lambda: stepwrap.Cautious(stepwrap.SkipNonFinite("sgd")),
+            "Write `SkipNonFinite(Cautious(...), ...)`",
+        ),
+        (
+            lambda: stepwrap.GradientNoise(stepwrap.GradientAccumulation("sgd")),
+            "Write `GradientAccumulation(GradientNoise(...), ...)`",
+        ),
+        (
+            lambda: stepwrap.Cautious(keras.optimizers.SGD(use_ema=True)),
+            "average outside: `stepwrap.MovingAverage(Cautious(...))`",
+        ),
+    ],
+)
+def test_an_order_that_makes_no_sense(stack, words):
+    with pytest.raises(ValueError) as caught:
+        stack()
+    assert words in str(caught.value)
 
 
 def _first_element(gradient):
