@@ -86,17 +86,17 @@ def test_overwriting_is_the_same_when_compiled(name):
 @pytest.mark.parametrize("wrap", OF_STEPS.values(), ids=OF_STEPS)
 def test_a_wrapper_of_steps_refuses_averages_of_weights_that_are_never_written(wrap):
     for inner in (averaging(), stepwrap.NormalizedOptimizer(averaging())):
-        with pytest.raises(ValueError, match=r"`use_ema=True` on SGD .* average outside):
+        with pytest.raises(ValueError, match=r"`use_ema=True` on SGD .* average outside"):
             wrap(inner)
 
 
 @has_multi_optimizer
 @pytest.mark.parametrize("wrap", OF_STEPS.values(), ids=OF_STEPS)
 def test_it_refuses_them_in_a_part_of_a_multi_optimizer(wrap):
-    with pytest.raises(ValueError, match=r"`use_ema=True` on SGD .* average outside):
+    with pytest.raises(ValueError, match=r"`use_ema=True` on SGD .* average outside"):
         wrap(keras.optimizers.MultiOptimizer(keras.optimizers.OptimizerMap(averaging())))
     chosen_later = wrap(keras.optimizers.MultiOptimizer(lambda variable: averaging()))
-    with pytest.raises(ValueError, match=r"`use_ema=True` on SGD .* average outside):
+    with pytest.raises(ValueError, match=r"`use_ema=True` on SGD .* average outside"):
         chosen_later.build(cases.variables())
 
 
