@@ -32,13 +32,18 @@ def leaves(optimizer: Optimizer) -> list[Optimizer]:
     return [member for member in walk(optimizer) if not parts(member)]
 
 
-def leaf_of(optimizer: Optimizer, variable: Any) -> Optimizer:
-    """The innermost optimizer that trains a variable, in a stack that is built."""
-    for part in parts(optimizer):
-        trained = keras_private.built_variables(part)
-        if any(backend.key(variable) == backend.key(other) for other in trained):
-            return leaf_of(part, variable)
-    return optimizer
+class LeafOfVariable:
+    """Which innermost optimizer trains which variable, in a stack that is built."""
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self._leaves = {
+            backend.key(variable): leaf
+            for leaf in leaves(optimizer)
+            for variable in keras_private.built_variables(leaf)
+        }
+
+    def __getitem__(self, variable: Any) -> Optimizer:
+        return self._leaves[backend.key(variable)]
 
 
 def set_loss(optimizer: Optimizer, loss: Any) -> None:

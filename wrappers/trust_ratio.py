@@ -76,10 +76,7 @@ class TrustRatio(OptimizerWrapper):
             return
         super().build(variables)
         self._excluded = Exclusions("exclude", self.exclude or (), variables)
-        self._leaf_of = {
-            backend.key(variable): stack.leaf_of(self.inner_optimizer, variable)
-            for variable in variables
-        }
+        self._leaf_of = stack.LeafOfVariable(self.inner_optimizer)
 
     def take_steps(
         self,
@@ -98,7 +95,7 @@ class TrustRatio(OptimizerWrapper):
         ]
 
     def _rate_of(self, variable: Variable) -> Tensor:
-        learning_rate = self._leaf_of[backend.key(variable)].learning_rate
+        learning_rate = self._leaf_of[variable].learning_rate
         return scalar(ops.convert_to_tensor(learning_rate), scalar_dtype([variable]))
 
     def _is_left_out(self, variable: Variable) -> bool:
