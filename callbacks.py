@@ -11,9 +11,10 @@ import keras
 
 from . import checks, stack
 from .backup import BackupAndRestore
+from .evaluate_on_averages import EvaluateOnAverages
 from .wrappers.optimizer_wrapper import OptimizerWrapper
 
-__all__ = ["BackupAndRestore", "StepMonitor"]
+__all__ = ["BackupAndRestore", "EvaluateOnAverages", "StepMonitor"]
 
 
 class StepMonitor(keras.callbacks.Callback):

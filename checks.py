@@ -108,17 +108,15 @@ def flag(argument: str, value: Any) -> bool:
     return value
 
 
-def count(argument: str, value: Any) -> int:
-    """A whole number above zero."""
+def count(argument: str, value: Any, *, least: int = 1) -> int:
+    """A whole number of at least 1, or 0."""
+    wanted = f"`{argument}` must be a whole number {'above' if least else 'of at least'} 0."
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(
-            f"`{argument}` must be a whole number above 0. "
-            f"Received: {argument}={_brief(value)} of type {type(value).__name__}."
+            f"{wanted} Received: {argument}={_brief(value)} of type {type(value).__name__}."
         )
-    if value < 1:
-        raise ValueError(
-            f"`{argument}` must be a whole number above 0. Received: {argument}={value!r}."
-        )
+    if value < least:
+        raise ValueError(f"{wanted} Received: {argument}={value!r}.")
     return int(value)
 
 

@@ -28,6 +28,23 @@ def check_known(optimizer: keras.optimizers.Optimizer, variables: Sequence[Any])
     optimizer._check_variables_are_known(variables)
 
 
+def averages(optimizer: keras.optimizers.Optimizer) -> list[Any]:
+    """The averages of the weights that an optimizer keeps for `use_ema`.
+
+    `_model_variables_moving_average`, made by `build`: since Keras 3.0. None stands for
+    the average of a variable that Keras writes the gradient to.
+    """
+    return optimizer._model_variables_moving_average if optimizer.use_ema else []
+
+
+def layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """The layers of a model, and those inside of them, at any depth.
+
+    `_flatten_layers`: since Keras 3.0.
+    """
+    return model._flatten_layers(include_self=False)
+
+
 class DelegatedAverages:
     """Leads `keras.callbacks.SwapEMAWeights` to the averages of an optimizer further inside.
 

@@ -42,9 +42,11 @@ class Slots:
             backend.key(variable): optimizer.add_variable_from_reference(variable, name)
             for variable in variables
         }
+        self._first_values: list[Variable] = []
 
     def of(self, variables: Sequence[Variable]) -> list[Variable]:
         """The slots of these variables."""
+        self._start()
         return [self._slots[backend.key(variable)] for variable in variables]
 
     def values(self, variables: Sequence[Variable]) -> list[Any]:
@@ -52,9 +54,18 @@ class Slots:
         return [ops.convert_to_tensor(slot) for slot in self.of(variables)]
 
     def start_at(self, variables: Sequence[Variable]) -> None:
-        """Gives the slots the values of these variables."""
-        for slot, variable in zip(self.of(variables), variables, strict=True):
-            slot.assign(ops.convert_to_tensor(variable))
+        """Gives the slots the values of the variables that they are for.
+
+        What is made while a graph is built has no values yet: the slots get theirs when that
+        graph, or the next one, looks for them.
+        """
+        self._first_values = list(variables)
+        self._start()
+
+    def _start(self) -> None:
+        slots = [self._slots[backend.key(variable)] for variable in self._first_values]
+        if slots and backend.start_at(slots, self._first_values):
+            self._first_values = []
 
     def keep_finite(self, variables: Sequence[Variable], values: Sequence[Any]) -> list[Any]:
         """Writes the values, but no element that is not finite, and returns what is there now."""

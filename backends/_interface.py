@@ -110,6 +110,21 @@ class Backend(Protocol):
     ) -> list[Any]:
         """Each average becomes decay · average + (1 − decay) · tensor; returns the new values."""
 
+    def blend(self, averages: Sequence[Any], variables: Sequence[Any], decay: Any) -> None:
+        """Each average becomes variable + decay · (average − variable), where that is finite.
+
+        In this form it is exact for a decay of 0, and where the two are equal.
+        """
+
+    def copy(self, variables: Sequence[Any], sources: Sequence[Any]) -> None:
+        """Gives each variable the value of another one, without sharing memory."""
+
+    def start_at(self, variables: Sequence[Any], sources: Sequence[Any]) -> bool:
+        """As `copy`, at once, also where a graph is built; or False if some have no values yet."""
+
+    def without_gradients(self) -> AbstractContextManager:
+        """Where a model that is called keeps nothing for gradients."""
+
     # State that is put back.
 
     def snapshot(self, variables: Sequence[Any]) -> list[Any]:

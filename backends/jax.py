@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -124,6 +125,31 @@ def update_averages(averages: Sequence[Any], tensors: Sequence[Any], decay: floa
     for average, tensor in zip(averages, tensors, strict=True):
         average.assign(decay * average.value + (1 - decay) * tensor)
     return [average.value for average in averages]
+
+
+def blend(averages: Sequence[Any], variables: Sequence[Any], decay: Any) -> None:
+    """The formula."""
+    for average, variable in zip(averages, variables, strict=True):
+        target = _wide(variable.value)
+        blended = target + decay * (average.value - target)
+        average.assign(jnp.where(jnp.isfinite(blended), blended, average.value))
+
+
+def copy(variables: Sequence[Any], sources: Sequence[Any]) -> None:
+    """Copies: a compiled step is given the memory of all variables, of each once."""
+    for variable, source in zip(variables, sources, strict=True):
+        variable.assign(jnp.copy(source.value))
+
+
+def start_at(variables: Sequence[Any], sources: Sequence[Any]) -> bool:
+    """They have values when optimizers are built."""
+    copy(variables, sources)
+    return True
+
+
+def without_gradients() -> AbstractContextManager:
+    """Anywhere: gradients are asked for beforehand."""
+    return contextlib.nullcontext()
 
 
 def snapshot(variables: Sequence[Any]) -> list[Any]:

@@ -267,6 +267,49 @@ def update_averages(averages: Sequence[Any], tensors: Sequence[Any], decay: floa
     return updated
 
 
+def blend(averages: Sequence[Any], variables: Sequence[Any], decay: Any) -> None:
+    """The formula."""
+    for average, variable in zip(map(_native, averages), map(_native, variables), strict=True):
+        target = _wide(tf.convert_to_tensor(variable))
+        factor = decay if isinstance(decay, float) else tf.cast(decay, target.dtype)
+        blended = target + factor * (tf.cast(average, target.dtype) - target)
+        blended = tf.cast(blended, average.dtype)
+        average.assign(tf.where(tf.math.is_finite(blended), blended, average))
+
+
+def copy(variables: Sequence[Any], sources: Sequence[Any]) -> None:
+    """One by one."""
+    for variable, source in zip(variables, sources, strict=True):
+        _native(variable).assign(_native(source))
+
+
+def start_at(variables: Sequence[Any], sources: Sequence[Any]) -> bool:
+    """Outside of a graph that is being built, whose own variables have no values there."""
+    with tf.init_scope():
+        pairs = [
+            pair
+            for variable, source in zip(variables, sources, strict=True)
+            for pair in zip(_parts(variable), _parts(source), strict=True)
+        ]
+        if not all(part.is_initialized() for pair in pairs for part in pair):
+            return False
+        for part, source in pairs:
+            part.assign(source)
+    return True
+
+
+def _parts(variable: Any) -> Sequence[tf.Variable]:
+    """What the variable is on each replica."""
+    strategy = _strategy_of(variable)
+    shared = _shared(variable)
+    return [shared] if strategy is None else strategy.experimental_local_results(shared)
+
+
+def without_gradients() -> AbstractContextManager:
+    """Anywhere: gradients are asked for beforehand."""
+    return contextlib.nullcontext()
+
+
 def snapshot(variables: Sequence[Any]) -> list[Any]:
     """The values, which share memory with the variables until these are written."""
     return [tf.convert_to_tensor(_native(variable)) for variable in variables]

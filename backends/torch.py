@@ -162,6 +162,37 @@ def update_averages(averages: Sequence[Any], tensors: Sequence[Any], decay: floa
     return values
 
 
+@torch.no_grad()
+def blend(averages: Sequence[Any], variables: Sequence[Any], decay: Any) -> None:
+    """The formula, for all at once."""
+    if not averages:
+        return  # PyTorch has no such functions of empty lists
+    targets = [_wide(variable.value) for variable in variables]
+    blended = torch._foreach_sub([_wide(average.value) for average in averages], targets)
+    torch._foreach_mul_(blended, decay)
+    torch._foreach_add_(blended, targets)
+    for average, value in zip(averages, blended, strict=True):
+        average.value.copy_(torch.where(torch.isfinite(value), value, average.value))
+
+
+@torch.no_grad()
+def copy(variables: Sequence[Any], sources: Sequence[Any]) -> None:
+    """In place."""
+    for variable, source in zip(variables, sources, strict=True):
+        variable.value.copy_(source.value)
+
+
+def start_at(variables: Sequence[Any], sources: Sequence[Any]) -> bool:
+    """There are no graphs."""
+    copy(variables, sources)
+    return True
+
+
+def without_gradients() -> AbstractContextManager:
+    """Where PyTorch records nothing."""
+    return torch.no_grad()
+
+
 def snapshot(variables: Sequence[Any]) -> list[Any]:
     """Copies: variables are written in place."""
     return [variable.value.detach().clone() for variable in variables]
