@@ -2,7 +2,8 @@
 
 from importlib.metadata import version
 
-from . import callbacks, normalizers, wrappers
+from . import callbacks, normalizers, optimizers, presets, wrappers
+from .text import chain, describe, parse
 from .wrappers import (
     AdaptiveGradientClipping,
     Cautious,
@@ -52,6 +53,11 @@ __all__ = [
     "StepMomentum",
     "TrustRatio",
     "callbacks",
+    "chain",
+    "describe",
     "normalizers",
+    "optimizers",
+    "parse",
+    "presets",
     "wrappers",
 ]

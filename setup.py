@@ -2,7 +2,9 @@
 
 from setuptools import find_packages, setup
 
-SUBPACKAGES = find_packages(include=["wrappers", "normalizers", "backends", "experiments"])
+SUBPACKAGES = find_packages(
+    include=["wrappers", "optimizers", "normalizers", "text", "backends", "experiments"]
+)
 
 setup(
     packages=["stepwrap", *(f"stepwrap.{name}" for name in SUBPACKAGES)],

@@ -1,7 +1,7 @@
 """The wrappers: one file each, and the contract they share."""
 
 from .adaptive_gradient_clipping import AdaptiveGradientClipping
-from .catalogue import get, names
+from .catalogue import get, names, register, unregister
 from .cautious import Cautious
 from .clipped_optimizer import ClippedOptimizer
 from .coupled_weight_decay import CoupledWeightDecay
@@ -53,4 +53,6 @@ __all__ = [
     "TrustRatio",
     "get",
     "names",
+    "register",
+    "unregister",
 ]

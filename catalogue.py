@@ -1,0 +1,160 @@
+"""Names for classes: what wrappers and base optimizers are called in texts."""
+
+from __future__ import annotations
+
+import fnmatch
+import inspect
+import keyword
+import re
+from collections import ChainMap
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import keras
+
+from . import checks
+
+
+class Catalogue:
+    """Classes, and functions that make instances, by name: built-in ones and users' own.
+
+    Args:
+        kind: What they are, in the singular.
+        base: What a user's class has to be a subclass of.
+        built_in: Those that are there from the start.
+        reserved: Names that no user's class may have.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        base: type,
+        built_in: Mapping[str, Callable] | None = None,
+        reserved: Iterable[str] = (),
+    ) -> None:
+        self._kind = kind
+        self._base = base
+        self._built_in = dict(built_in or {})
+        self._reserved = tuple(reserved)
+        # Users' classes are in the first map: a built-in one that was replaced comes back.
+        self._entries: ChainMap[str, Callable] = ChainMap({}, self._built_in)
+
+    def built_in(self, name: str) -> Callable[[Callable], Callable]:
+        """Decorator for stepwrap's own: enters a class, also for saving, or a function."""
+
+        def enter(entry: Callable) -> Callable:
+            self._built_in[name] = entry
+            if inspect.isclass(entry):
+                keras.saving.register_keras_serializable(package="stepwrap")(entry)
+            return entry
+
+        return enter
+
+    def register(
+        self,
+        name: str,
+        cls: type | None = None,
+        *,
+        replace: bool = False,
+        package: str = "Custom",
+    ) -> Callable:
+        """Adds a class of your own under a name; a decorator if no class is given.
+
+        It is registered with Keras for saving as well, unless it is already.
+
+        Args:
+            name: What it is called in texts: letters, digits and underscores.
+            cls: The class.
+            replace: Whether an existing name may be given a new meaning. Default: False.
+            package: Keras' name for where the class comes from, part of what is saved.
+                Default: "Custom", as in `keras.saving.register_keras_serializable`.
+
+        Returns:
+            The class, unchanged.
+
+        Raises:
+            TypeError: If `name` is no string, or the class not of the right kind.
+            ValueError: If `name` cannot stand in a text, or exists and `replace` is False,
+                or `package` is stepwrap's own.
+        """
+        self._check_name(name, replace)
+        if package == "stepwrap":
+            raise ValueError("`package` 'stepwrap' is the library's own. Choose another.")
+
+        def enter(cls: type) -> type:
+            if not (inspect.isclass(cls) and issubclass(cls, self._base)):
+                raise TypeError(
+                    f"A {self._kind} must be a subclass of {self._base.__name__}. Received: {cls!r}"
+                )
+            if keras.saving.get_registered_name(cls) == cls.__name__:
+                keras.saving.register_keras_serializable(package=package)(cls)
+            self._entries[name] = cls
+            return cls
+
+        return enter if cls is None else enter(cls)
+
+    def _check_name(self, name: Any, replace: bool) -> None:
+        if not isinstance(name, str):
+            raise TypeError(
+                f"`name` must be a string. Received: {name!r}. As a decorator, write "
+                "`@register('my_name')`."
+            )
+        if not (name.isascii() and name.isidentifier()) or keyword.iskeyword(name):
+            raise ValueError(
+                "`name` must be of letters, digits and underscores, and no keyword of Python. "
+                f"Received: {name!r}"
+            )
+        if name in self._reserved:
+            raise ValueError(f"`name` {name!r} has a meaning of its own in texts. Choose another.")
+        if name in self._entries and not replace:
+            raise ValueError(
+                f"`name` {name!r} is already registered. Choose another, or pass `replace=True`."
+            )
+
+    def unregister(self, name: str) -> None:
+        """Removes a class of your own; one that it replaced is back.
+
+        It stays registered with Keras, so that what was saved can be loaded.
+
+        Raises:
+            ValueError: If the name was never registered or is built in.
+        """
+        if name not in self._entries.maps[0]:
+            reason = "is built in" if name in self._built_in else "was not registered"
+            registered = checks.listed(sorted(self._entries.maps[0])) or "none"
+            raise ValueError(f"`name` {name!r} {reason}. Names that can be removed: {registered}.")
+        del self._entries[name]
+
+    def names(self, pattern: str = "*") -> list[str]:
+        """The names that match a pattern, sorted.
+
+        Args:
+            pattern: Characters, with `*` for any number of any, `?` for one, `[ab]` for one
+                of these. Default: all names.
+        """
+        if not isinstance(pattern, str):
+            raise TypeError(f"`pattern` must be a string, such as 'l4*'. Received: {pattern!r}")
+        return sorted(name for name in self._entries if fnmatch.fnmatchcase(name, pattern))
+
+    def get(self, name: str) -> Callable:
+        """What has that name.
+
+        Raises:
+            ValueError: If nothing has.
+        """
+        if name not in self._entries:
+            raise ValueError(
+                f"{name!r} is no {self._kind}.{checks.nearest(str(name).lower(), self.names())} "
+                f"{self._kind.capitalize()}s: {checks.listed(self.names())}."
+            )
+        return self._entries[name]
+
+    def name_of(self, entry: Callable) -> str | None:
+        """The name of a class, None if it has none."""
+        return next((name for name in self.names() if self._entries[name] is entry), None)
+
+
+def snake_case(cls: type) -> str:
+    """The name that Keras gives to the instances of a class, as `rm_sprop` to RMSprop's."""
+    word_starts = r"(?<=[a-z])(?=[A-Z])|(?<=.)(?=[A-Z][a-z])"
+    return re.sub(word_starts, "_", cls.__name__).lower()

@@ -1,0 +1,93 @@
+"""The presets: each equals its definition."""
+
+import keras
+import pytest
+
+import stepwrap
+from stepwrap import optimizers, presets, wrappers
+
+SCHEDULE = keras.optimizers.schedules.ExponentialDecay(0.1, decay_steps=10, decay_rate=0.5)
+
+
+def by_hand(base, *stages):
+    """Stages from the base outwards: (name, arguments)."""
+    for name, arguments in stages:
+        base = wrappers.get(name)(base, **arguments)
+    return base
+
+
+DEFINITIONS = {
+    "ranger": lambda learning_rate=0.001: by_hand(
+        optimizers.get("radam")(learning_rate),
+        ("gradient_centralization", {}),
+        ("lookahead", {"sync_period": 6, "slow_step_size": 0.5}),
+    ),
+    "lamb": lambda learning_rate=0.001, weight_decay=0.01: by_hand(
+        keras.optimizers.Adam(learning_rate, epsilon=1e-6),
+        ("trust_ratio", {"weight_decay": weight_decay}),
+    ),
+    "lars": lambda learning_rate=1.0, weight_decay=1e-4, momentum=0.9: by_hand(
+        keras.optimizers.SGD(learning_rate),
+        ("trust_ratio", {"coefficient": 0.001, "weight_decay": weight_decay}),
+        ("step_momentum", {"momentum": momentum}),
+    ),
+    "adamw_cautious": lambda learning_rate=0.001, weight_decay=0.004: by_hand(
+        keras.optimizers.AdamW(learning_rate, weight_decay=weight_decay), ("cautious", {})
+    ),
+}
+with_every_preset = pytest.mark.parametrize("name", DEFINITIONS)
+
+
+def text(optimizer):
+    """Its text, which has everything but names that Keras chose."""
+    described = stepwrap.describe(optimizer)
+    assert described is not None
+    return described
+
+
+@with_every_preset
+def test_a_preset_equals_its_definition(name):
+    preset, definition = getattr(presets, name), DEFINITIONS[name]
+    assert text(preset()) == text(definition())
+    assert text(preset(0.02)) == text(definition(0.02))
+    assert text(preset(learning_rate=SCHEDULE)) == text(definition(SCHEDULE))
+
+
+@with_every_preset
+def test_arguments_of_a_preset_reach_their_place(name):
+    preset, definition = getattr(presets, name), DEFINITIONS[name]
+    arguments = {"weight_decay": 0.3, "momentum": 0.7}
+    names = definition.__code__.co_varnames
+    arguments = {argument: arguments[argument] for argument in names if argument in arguments}
+    assert text(preset(0.02, **arguments)) == text(definition(0.02, **arguments))
+
+
+@pytest.mark.parametrize("name", ["lamb", "lars"])
+def test_variables_can_be_left_out_of_the_trust_ratio(name):
+    described = text(getattr(presets, name)(exclude=["bias", "gamma"]))
+    assert "exclude=['bias', 'gamma']" in described
+
+
+@with_every_preset
+def test_a_preset_is_a_base_in_texts_and_described_as_what_it_is_made_of(name):
+    described = text(stepwrap.parse(f"{name}(0.02)"))
+    assert described == text(getattr(presets, name)(0.02))
+    assert name not in described
+    assert text(stepwrap.parse(f"{name}(0.02) | skip_non_finite")) == (
+        f"{described} | skip_non_finite"
+    )
+    assert text(stepwrap.parse(described)) == described
+
+
+def test_lamb_in_texts_is_the_preset_and_that_of_keras_has_its_own_name():
+    assert optimizers.get("lamb") is presets.lamb
+    assert stepwrap.describe(stepwrap.parse("keras_lamb(0.02)")) == "keras_lamb(learning_rate=0.02)"
+
+
+@with_every_preset
+def test_a_wrong_argument_is_shown_in_the_text_of_the_preset(name):
+    with pytest.raises(TypeError) as caught:
+        stepwrap.parse(f"{name}(rate=0.1)")
+    message, line, caret = str(caught.value).splitlines()
+    assert f"`{name}` has no argument `rate`" in message and "'learning_rate'" in message
+    assert line.index("rate=") == caret.index("^")
