@@ -45,6 +45,14 @@ def layers(model: keras.Model) -> list[keras.layers.Layer]:
     return model._flatten_layers(include_self=False)
 
 
+def variable_index(optimizer: keras.optimizers.Optimizer, variable: Any) -> int:
+    """The place of a variable among those that the optimizer was built with.
+
+    `_get_variable_index`: since Keras 3.0. It knows a replica's part of a variable as well.
+    """
+    return optimizer._get_variable_index(variable)
+
+
 class DelegatedAverages:
     """Leads `keras.callbacks.SwapEMAWeights` to the averages of an optimizer further inside.
 

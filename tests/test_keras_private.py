@@ -29,6 +29,13 @@ def test_check_known():
         keras_private.check_known(optimizer, cases.variables())
 
 
+def test_variable_index():
+    optimizer = keras.optimizers.Adam()
+    variables = cases.variables()
+    optimizer.build(variables)
+    assert [keras_private.variable_index(optimizer, v) for v in variables] == [0, 1, 2]
+
+
 @pytest.mark.skipif(cases.BACKEND != "tensorflow", reason="Keras has it on TensorFlow alone")
 def test_replace_reduction():
     """It is there, and an optimizer sums through it."""
