@@ -100,6 +100,7 @@ def _base_optimizers():
         "SGD-nesterov": lambda: keras.optimizers.SGD(momentum=0.9, nesterov=True),
         "Adam-clipnorm-ema": lambda: keras.optimizers.Adam(clipnorm=1.0, use_ema=True),
         "user": SignDescent,
+        "RAdam": stepwrap.optimizers.RAdam,
         "L4Adam": stepwrap.L4Adam,
         "L4Mom": stepwrap.L4Mom,
     }
