@@ -12,12 +12,13 @@ from keras import ops
 from .. import checks, keras_private
 from ..backends import current as backend
 from ..slots import scalar, scalar_dtype
+from .catalogue import base_optimizer
 
 Tensor = Any
 Variable = Any
 
 
-@keras.saving.register_keras_serializable(package="stepwrap")
+@base_optimizer("radam")
 class RAdam(keras.optimizers.Optimizer):
     """Adam without the large steps at the start, when it has seen few squared gradients.
 
