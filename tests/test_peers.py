@@ -1,0 +1,271 @@
+"""The same numbers as optax and pytorch_optimizer, run beside ours in float64.
+
+Both are extras for developers: `pip install ".[peers]"`. What a peer does in another way is
+said where it is made up for; the tolerance is the same everywhere.
+"""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import cases
+import stepwrap
+from stepwrap.optimizers import RAdam
+
+RATE = 2.0**-5  # exact in float32, in which Keras keeps learning rates
+SGD = functools.partial(keras.optimizers.SGD, RATE, momentum=0.5)
+STEPS = 8
+SHAPES = {"vector": (4,), "kernel": (5, 3), "sequence": (3, 2, 4), "image": (3, 3, 2, 4)}
+TOLERANCE = 1e-6  # of the largest weight
+
+
+def arrays(seed, shapes=SHAPES):
+    random = np.random.default_rng(seed)
+    return [random.normal(size=shape).astype("float32") for shape in shapes.values()]
+
+
+def assert_same_steps(optimizer, peer_steps, shapes=SHAPES):
+    """Every step from where the peer's step began leads to where the peer's led."""
+    variables = [
+        keras.Variable(np.zeros(shape), dtype="float32", name=name)
+        for name, shape in shapes.items()
+    ]
+    for step, (before, after) in enumerate(peer_steps):
+        for variable, value in zip(variables, before, strict=True):
+            variable.assign(value)
+        gradients = [ops.convert_to_tensor(gradient) for gradient in arrays(step, shapes)]
+        optimizer.apply(gradients, variables)
+        pairs = list(zip(cases.values(variables), after, strict=True))
+        largest = max(np.max(np.abs(expected)) for _, expected in pairs)
+        assert max(np.max(np.abs(one - other)) for one, other in pairs) <= TOLERANCE * largest
+
+
+def units_first(array):
+    """As PyTorch keeps kernels."""
+    return np.moveaxis(array, -1, 0)
+
+
+def units_last(array):
+    """As Keras keeps them."""
+    return np.moveaxis(array, 0, -1)
+
+
+def same_layout(array):
+    return array
+
+
+def optax_steps(make, shapes=SHAPES, start=None, to_peer=same_layout, from_peer=same_layout):
+    """The weights before and after each step of make(optax)."""
+    optax = pytest.importorskip("optax")
+    jax = pytest.importorskip("jax")
+    before = jax.config.jax_enable_x64
+    jax.config.update("jax_enable_x64", True)
+    try:
+        transform, steps = make(optax), []
+        start = arrays(100, shapes) if start is None else start
+        weights = [jax.numpy.asarray(to_peer(value), "float64") for value in start]
+        state = transform.init(weights)
+        for step in range(STEPS):
+            gradients = [
+                jax.numpy.asarray(to_peer(gradient), "float64") for gradient in arrays(step, shapes)
+            ]
+            updates, state = transform.update(gradients, state, weights)
+            updated = optax.apply_updates(weights, updates)
+            steps.append(
+                tuple([from_peer(np.asarray(w)) for w in values] for values in (weights, updated))
+            )
+            weights = updated
+    finally:
+        jax.config.update("jax_enable_x64", before)
+    return steps
+
+
+def torch_steps(make, shapes=SHAPES, prepare=None, to_peer=same_layout, from_peer=same_layout):
+    """The weights before and after each step of make(pytorch_optimizer, parameters).
+
+    Args:
+        prepare: What is done to the parameters' gradients before each step.
+    """
+    peer = pytest.importorskip("pytorch_optimizer")
+    torch = pytest.importorskip("torch")
+
+    def tensor(array):
+        return torch.tensor(to_peer(array).copy(), dtype=torch.float64, device="cpu")
+
+    def values():
+        return [from_peer(weight.detach().numpy()).copy() for weight in weights]
+
+    weights = [torch.nn.Parameter(tensor(value)) for value in arrays(100, shapes)]
+    optimizer, steps = make(peer, weights), []
+    for step in range(STEPS):
+        for weight, gradient in zip(weights, arrays(step, shapes), strict=True):
+            weight.grad = tensor(gradient)
+        if prepare is not None:
+            prepare(peer, weights)
+        before = values()
+        optimizer.step()
+        steps.append((before, values()))
+    return steps
+
+
+def torch_sgd(peer, weights):
+    import torch
+
+    return torch.optim.SGD(weights, RATE, momentum=0.5)
+
+
+def after_sgd(make_transform):
+    """The transformation of gradients before SGD with momentum, in optax."""
+    return lambda optax: optax.chain(make_transform(optax), optax.sgd(RATE, momentum=0.5))
+
+
+def test_gradient_centralization_is_that_of_optax():
+    """Which takes the first axis for the units."""
+    steps = optax_steps(
+        after_sgd(lambda optax: optax.centralize()), to_peer=units_first, from_peer=units_last
+    )
+    assert_same_steps(stepwrap.GradientCentralization(SGD()), steps)
+
+
+def test_gradient_centralization_is_that_of_pytorch_optimizer():
+    """Which takes the first axis for the units, as PyTorch does."""
+
+    def centralize(peer, weights):
+        for weight in weights:
+            peer.centralize_gradient(weight.grad)
+
+    steps = torch_steps(torch_sgd, prepare=centralize, to_peer=units_first, from_peer=units_last)
+    assert_same_steps(stepwrap.GradientCentralization(SGD()), steps)
+
+
+WITHOUT_SEQUENCE = {name: shape for name, shape in SHAPES.items() if name != "sequence"}
+
+
+@pytest.mark.parametrize(("clipping", "epsilon"), [(0.01, 1e-3), (1.0, 1e-3), (0.5, 2.0)])
+def test_adaptive_gradient_clipping_is_that_of_optax(clipping, epsilon):
+    """Which takes kernels of three axes for attention heads, and averages over the first alone."""
+    steps = optax_steps(
+        after_sgd(lambda optax: optax.adaptive_grad_clip(clipping, epsilon)), WITHOUT_SEQUENCE
+    )
+    optimizer = stepwrap.AdaptiveGradientClipping(SGD(), clipping, epsilon)
+    assert_same_steps(optimizer, steps, WITHOUT_SEQUENCE)
+
+
+def test_adaptive_gradient_clipping_is_that_of_pytorch_optimizer():
+    """Which, too, has other units for kernels of three axes."""
+
+    def clip(peer, weights):
+        from pytorch_optimizer.optimizer.agc import agc
+
+        for weight in weights:
+            weight.grad = agc(weight.detach(), weight.grad, agc_clip_val=1.0)
+
+    steps = torch_steps(torch_sgd, WITHOUT_SEQUENCE, clip, units_first, units_last)
+    optimizer = stepwrap.AdaptiveGradientClipping(SGD(), clipping=1.0)
+    assert_same_steps(optimizer, steps, WITHOUT_SEQUENCE)
+
+
+def test_orthogonal_gradient_is_that_of_pytorch_optimizer():
+    """Except for variables of one element, whose gradient OrthoGrad makes zero."""
+    steps = torch_steps(lambda peer, weights: peer.OrthoGrad(torch_sgd(peer, weights)))
+    assert_same_steps(stepwrap.OrthogonalGradient(SGD()), steps)
+
+
+def test_cautious_is_that_of_pytorch_optimizer():
+    """Whose steps are shorter: it divides by (kept + 1) / size, the first form of the rule."""
+    steps = torch_steps(
+        lambda peer, weights: peer.Lion(weights, RATE, (0.9, 0.99), cautious=True),
+    )
+    enlarged, whole_steps = [], 0
+    for before, after in steps:
+        differences = [new - old for old, new in zip(before, after, strict=True)]
+        kept = [np.count_nonzero(difference) for difference in differences]
+        whole_steps += kept == [difference.size for difference in differences]
+        after = [
+            old + difference * (count + 1) / count
+            for old, difference, count in zip(before, differences, kept, strict=True)
+        ]
+        enlarged.append((before, after))
+    assert whole_steps == 1  # the first: Lion then follows the gradient
+    lion = keras.optimizers.Lion(RATE, beta_1=0.9, beta_2=0.99)
+    assert_same_steps(stepwrap.Cautious(lion), enlarged)
+
+
+def test_the_filter_of_averages_is_that_of_pytorch_optimizer():
+    averages = None
+
+    def amplify(peer, weights):
+        import torch
+        from pytorch_optimizer.optimizer.grokfast import gradfilter_ema
+
+        nonlocal averages
+        averages = gradfilter_ema(torch.nn.ParameterList(weights), averages, 0.75, 1.5)
+
+    steps = torch_steps(torch_sgd, prepare=amplify)
+    assert_same_steps(stepwrap.GradientEMAFilter(SGD(), 0.75, 1.5), steps)
+
+
+def test_coupled_weight_decay_is_that_of_optax():
+    steps = optax_steps(after_sgd(lambda optax: optax.add_decayed_weights(0.1)))
+    assert_same_steps(stepwrap.CoupledWeightDecay(SGD(), 0.1), steps)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "make_clip"),
+    [
+        ({"max_rms": 0.04}, lambda optax: optax.clip_by_block_rms(0.04)),
+        ({"max_norm": 0.3, "scope": "global"}, lambda optax: optax.clip_by_global_norm(0.3)),
+    ],
+    ids=["max_rms", "max_norm"],
+)
+def test_step_clipping_is_that_of_optax(arguments, make_clip):
+    steps = optax_steps(lambda optax: optax.chain(optax.sgd(RATE, momentum=0.5), make_clip(optax)))
+    assert_same_steps(stepwrap.StepClipping(SGD(), **arguments), steps)
+
+
+@pytest.mark.parametrize("of_zeros", [False, True])
+def test_the_trust_ratio_is_that_of_optax(of_zeros):
+    """Which leaves no variable out."""
+    start = arrays(100)
+    if of_zeros:
+        start[1] = np.zeros_like(start[1])
+    steps = optax_steps(
+        lambda optax: optax.chain(
+            optax.add_decayed_weights(0.1),
+            optax.scale_by_trust_ratio(trust_coefficient=0.25, eps=0.5),
+            optax.scale(-RATE),
+        ),
+        start=start,
+    )
+    optimizer = stepwrap.TrustRatio(keras.optimizers.SGD(RATE), 0.25, 0.1, 0.5, exclude=())
+    assert_same_steps(optimizer, steps)
+
+
+def test_lamb_is_that_of_optax():
+    """Which adds epsilon after the correction of the average, Keras' Adam before it.
+
+    Keras subtracts powers of the betas from 1 in float32: these lose nothing there.
+    """
+    steps = optax_steps(lambda optax: optax.lamb(RATE, b1=0.5, b2=0.75, eps=0.0, weight_decay=0.1))
+    adam = keras.optimizers.Adam(RATE, beta_1=0.5, beta_2=0.75, epsilon=0.0)
+    assert_same_steps(stepwrap.TrustRatio(adam, weight_decay=0.1, exclude=()), steps)
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_lars_is_that_of_optax(nesterov):
+    steps = optax_steps(
+        lambda optax: optax.lars(
+            RATE, weight_decay=0.1, trust_coefficient=0.25, momentum=0.5, nesterov=nesterov
+        )
+    )
+    scaled = stepwrap.TrustRatio(keras.optimizers.SGD(RATE), 0.25, 0.1, exclude=())
+    assert_same_steps(stepwrap.StepMomentum(scaled, 0.5, nesterov), steps)
+
+
+def test_radam_is_that_of_optax():
+    """Which adds epsilon after the correction of the average, the authors' code before it."""
+    steps = optax_steps(lambda optax: optax.radam(RATE, eps=0.0))
+    assert_same_steps(RAdam(RATE, epsilon=0.0), steps)
