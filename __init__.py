@@ -3,6 +3,7 @@
 from importlib.metadata import version
 
 from . import callbacks, normalizers, optimizers, presets, wrappers
+from .optimizers import RAdam
 from .text import chain, describe, parse
 from .wrappers import (
     AdaptiveGradientClipping,
@@ -18,13 +19,16 @@ from .wrappers import (
     L4Mom,
     L4Wrapper,
     LearningRateDropout,
+    Lookahead,
     LossScaleOptimizer,
+    MovingAverage,
     NormalizedOptimizer,
     OptimizerWrapper,
     OrthogonalGradient,
     SkipNonFinite,
     StepClipping,
     StepMomentum,
+    StochasticWeightAverage,
     TrustRatio,
 )
 
@@ -44,13 +48,17 @@ __all__ = [
     "L4Mom",
     "L4Wrapper",
     "LearningRateDropout",
+    "Lookahead",
     "LossScaleOptimizer",
+    "MovingAverage",
     "NormalizedOptimizer",
     "OptimizerWrapper",
     "OrthogonalGradient",
+    "RAdam",
     "SkipNonFinite",
     "StepClipping",
     "StepMomentum",
+    "StochasticWeightAverage",
     "TrustRatio",
     "callbacks",
     "chain",
