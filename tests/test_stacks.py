@@ -50,7 +50,7 @@ def stacks(draw, bases):
         name = draw(st.sampled_from(stepwrap.wrappers.names()))
         arguments = draw(st.fixed_dictionaries(ARGUMENTS.get(name, {})))
         try:
-            optimizer = cases.WRAPPERS[name](optimizer, **arguments)
+            optimizer = cases.catalogued(name)(optimizer, **arguments)
         except ValueError as error:  # some orders are refused
             assert "stand" in str(error) or "use_ema" in str(error)
             hypothesis.reject()
