@@ -65,8 +65,13 @@ class SignDescent(keras.optimizers.Optimizer):
         self.assign_sub(variable, rate * ops.sign(ops.cast(gradient, variable.dtype)))
 
 
-# What a wrapper cannot do without.
-ARGUMENTS = {"coupled_weight_decay": {"rate": 0.01}, "step_clipping": {"max_norm": 0.1}}
+# What a wrapper cannot do without, and what makes it do something within three steps.
+ARGUMENTS = {
+    "coupled_weight_decay": {"rate": 0.01},
+    "lookahead": {"sync_period": 2},
+    "step_clipping": {"max_norm": 0.1},
+    "stochastic_weight_average": {"average_period": 2},
+}
 
 
 def catalogued(name):
