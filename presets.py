@@ -31,10 +31,9 @@ def ranger(learning_rate: float | LearningRateSchedule = 0.001) -> Optimizer:
         learning_rate: RAdam's. Default: 0.001.
 
     References:
-        Wright: "Ranger", the optimizer of fast.ai users' image records, 2019.
-        Liu et al.: "On the Variance of the Adaptive Learning Rate and Beyond",
-        arXiv 1908.03265. Yong et al.: "Gradient Centralization", arXiv 2004.01461.
-        Zhang et al.: "Lookahead Optimizer: k steps forward, 1 step back", arXiv 1907.08610.
+        Wright: "New Deep Learning Optimizer, Ranger: Synergistic combination of RAdam +
+        LookAhead for the best of both", 2019. Its parts: Liu et al., arXiv 1908.03265;
+        Yong et al., arXiv 2004.01461; Zhang et al., arXiv 1907.08610.
     """
     return chain(
         optimizers.get("radam")(learning_rate),
@@ -59,7 +58,7 @@ def lamb(
         learning_rate: Adam's; the length of a step as a share of the norm of the weights.
             Default: 0.001.
         weight_decay: How much of the weights is added to Adam's direction. Default: 0.01,
-            as in the paper's training of BERT.
+            which is usual for BERT.
         exclude: Regular expressions; variables with one in their path are left out, see
             `stepwrap.TrustRatio`. Default: None, for variables of less than two axes.
 

@@ -39,10 +39,9 @@ both = pytest.mark.parametrize(
 
 
 def test_every_keras_optimizer_has_its_lower_case_name():
-    around_others = (keras.optimizers.LossScaleOptimizer, keras.optimizers.MultiOptimizer)
     for cls in checks.keras_optimizer_classes():
         name = cls.__name__.lower()
-        if cls in around_others:
+        if name in ("lossscaleoptimizer", "multioptimizer"):  # around other optimizers
             assert name not in optimizers.names()
         elif name == "lamb":
             assert optimizers.get("keras_lamb") is cls
@@ -76,8 +75,9 @@ def test_wildcards():
 def test_an_unknown_name_lists_what_exists_and_suggests_the_nearest():
     with pytest.raises(ValueError, match=r"'Addam' is no base optimizer\. Did you mean 'adam'\?"):
         optimizers.get("Addam")
-    with pytest.raises(ValueError, match=r"'clip' is no wrapper\..*Wrappers: .*'l4', .*'normalized'"):
+    with pytest.raises(ValueError, match=r"'clip' is no wrapper\. Did you mean") as caught:
         wrappers.get("clip")
+    assert all(repr(name) in str(caught.value) for name in wrappers.names())
 
 
 @both

@@ -36,9 +36,11 @@ def users_names():
     for name, cls in USERS.items():
         wrappers.register(name, cls)
     optimizers.register("sign_descent", cases.SignDescent)
+    cases.WRAPPERS.update(USERS)  # where random stacks take them from
     yield
     for name in USERS:
         wrappers.unregister(name)
+        del cases.WRAPPERS[name]
     optimizers.unregister("sign_descent")
 
 
