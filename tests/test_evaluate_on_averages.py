@@ -1,10 +1,13 @@
 """EvaluateOnAverages: what validation sees, and that training does not notice."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
 
 import cases
+import stepwrap
 from cases import BACKEND
 from stepwrap.callbacks import EvaluateOnAverages
 from stepwrap.wrappers import Lookahead, MovingAverage, StochasticWeightAverage
