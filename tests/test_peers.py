@@ -28,7 +28,11 @@ def arrays(seed, shapes=SHAPES):
 
 
 def assert_same_steps(optimizer, peer_steps, shapes=SHAPES):
-    """Every step from where the peer's step began leads to where the peer's led."""
+    """Every step from where the peer's step began leads to where the peer's led.
+
+    Returns:
+        The variables, after the last step.
+    """
     variables = [
         keras.Variable(np.zeros(shape), dtype="float32", name=name)
         for name, shape in shapes.items()
@@ -41,6 +45,7 @@ def assert_same_steps(optimizer, peer_steps, shapes=SHAPES):
         pairs = list(zip(cases.values(variables), after, strict=True))
         largest = max(np.max(np.abs(expected)) for _, expected in pairs)
         assert max(np.max(np.abs(one - other)) for one, other in pairs) <= TOLERANCE * largest
+    return variables
 
 
 def units_first(array):
@@ -269,3 +274,49 @@ def test_radam_is_that_of_optax():
     """Which adds epsilon after the correction of the average, the authors' code before it."""
     steps = optax_steps(lambda optax: optax.radam(RATE, eps=0.0))
     assert_same_steps(RAdam(RATE, epsilon=0.0), steps)
+
+
+def lookahead(optax, **arguments):
+    """Optax's, whose state has the slow weights, which are half of the parameters there."""
+    transform = optax.lookahead(optax.sgd(RATE, momentum=0.5), **arguments)
+
+    def init(weights):
+        return transform.init(optax.LookaheadParams.init_synced(weights)), weights
+
+    def update(gradients, state, weights):
+        state, slow = state
+        both = optax.LookaheadParams(fast=weights, slow=slow)
+        updates, state = transform.update(gradients, state, both)
+        return updates.fast, (state, optax.apply_updates(slow, updates.slow))
+
+    return optax.GradientTransformation(init, update)
+
+
+@pytest.mark.parametrize("slow_state", ["keep", "reset"])
+def test_lookahead_is_that_of_optax(slow_state):
+    arguments = {"sync_period": 3, "slow_step_size": 0.25}
+    reset = slow_state == "reset"
+    steps = optax_steps(lambda optax: lookahead(optax, **arguments, reset_state=reset))
+    assert_same_steps(stepwrap.Lookahead(SGD(), **arguments, slow_state=slow_state), steps)
+
+
+@pytest.mark.parametrize("slow_state", ["keep", "reset", "pullback"])
+def test_lookahead_is_that_of_pytorch_optimizer(slow_state):
+    momentum = {"keep": "none"}.get(slow_state, slow_state)
+    steps = torch_steps(
+        lambda peer, weights: peer.Lookahead(torch_sgd(peer, weights), 3, 0.25, momentum)
+    )
+    assert_same_steps(stepwrap.Lookahead(SGD(), 3, 0.25, slow_state), steps)
+
+
+def test_the_moving_average_is_that_of_optax():
+    optax = pytest.importorskip("optax")
+    steps = optax_steps(lambda optax: optax.sgd(RATE, momentum=0.5))
+    averages = steps[0][0]
+    for _, after in steps:
+        averages = optax.incremental_update(after, averages, step_size=0.25)
+    optimizer = stepwrap.MovingAverage(SGD(), average_decay=0.75)
+    variables = assert_same_steps(optimizer, steps)
+    optimizer.finalize_variable_values(variables)
+    for value, average in zip(cases.values(variables), averages, strict=True):
+        np.testing.assert_allclose(value, average, rtol=0, atol=TOLERANCE)
