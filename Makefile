@@ -7,6 +7,7 @@
 #   make bench          the time of a wrapped step against a bare one;  BACKEND as above
 #   make images         the demo's picture and table again, into images/
 #   make l4             L4 and hand-set learning rates on handwritten digits, into images/ (3 minutes)
+#   make catalogue      the README's table of the catalogue, into docs/
 #   make accumulation   gradient accumulation on JAX against Keras' own, into images/ (2 minutes)
 #   make l4-mnist       L4 on MNIST, into images/;  DATA=the folder of mnist.npz (15 minutes)
 #   make l4-regression  L4 on badly conditioned regression, into images/ (5 minutes)
@@ -25,7 +26,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 OLDEST = $(shell $(PYTHON) -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
 	print(*(name.replace(">=", "==") for name in project["dependencies"] + project["optional-dependencies"]["tensorflow"]))')
 
-.PHONY: demo test test-long test-oldest differences bench images accumulation l4 l4-mnist l4-regression clean
+.PHONY: demo test test-long test-oldest differences catalogue bench images accumulation l4 l4-mnist l4-regression clean
 
 demo: $(VENV)/.installed-$(BACKEND)
 	$(BIN)/python -m stepwrap demo
@@ -48,6 +49,9 @@ differences:
 	$(MAKE) test-long BACKEND=jax
 	$(MAKE) test-long BACKEND=torch
 	$(BIN)/python docs/differences.py output/differences.jsonl
+
+catalogue: $(VENV)/.installed-$(BACKEND)
+	$(BIN)/python docs/catalogue.py > docs/catalogue_table.md
 
 bench: $(VENV)/.installed-$(BACKEND)
 	$(BIN)/python benchmarks/adam_step.py

@@ -199,9 +199,11 @@ def optimizer(value: Any) -> keras.optimizers.Optimizer:
 
 
 def _optimizer_by_name(name: str) -> keras.optimizers.Optimizer:
-    known = {cls.__name__.lower(): cls for cls in keras_optimizer_classes()}
+    from .optimizers import RAdam  # only now, for it imports this
+
+    known = {cls.__name__.lower(): cls for cls in (*keras_optimizer_classes(), RAdam)}
     if name.lower() in known:
-        return keras.optimizers.get(name)
+        return known[name.lower()]()  # keras.optimizers.get does not know all of them
     try:  # a class that the user registered with Keras
         return keras.optimizers.get(name)
     except ValueError as error:

@@ -17,6 +17,9 @@ import stepwrap
 REQUIRED = {"coupled_weight_decay": {"rate": 1e-4}, "step_clipping": {"max_norm": 1.0}}
 # Where the formula of the docstring is too long for a table.
 SHORT = {
+    "lookahead": "slow ← slow + slow_step_size · (w − slow); w ← slow, every sync_period steps",
+    "moving_average": "average ← decay · average + (1 − decay) · w",
+    "stochastic_weight_average": "average ← mean of w at every average_period-th step",
     "gradient_accumulation": "one step on the means of g and L over `steps` batches",
     "skip_non_finite": "no step where g or the loss is not finite",
     "l4": "w ← w − η · v, η = fraction · (loss − minloss_factor · min_loss) / g̃ᵀv",
@@ -73,7 +76,7 @@ def formula(cls: type) -> str:
 
 def papers(cls: type) -> str:
     """The papers of the docstring, as links."""
-    numbers = dict.fromkeys(re.findall(r"arXiv (\d{4}\.\d{4,5})", cls.__doc__))
+    numbers = dict.fromkeys(re.findall(r"arXiv\s+(\d{4}\.\d{4,5})", cls.__doc__))
     return ", ".join(f"[{number}](https://arxiv.org/abs/{number})" for number in numbers) or "–"
 
 

@@ -42,6 +42,13 @@ def test_an_inner_optimizer_that_cannot_be_wrapped(inner, error, words):
     assert all(word in str(caught.value) for word in ["inner_optimizer", *words][-len(words) :])
 
 
+@pytest.mark.parametrize("name", ["lamb", "Adam", "radam"])
+def test_every_name_that_the_error_lists_is_known(name):
+    if hasattr(keras.optimizers, "Lamb") or name != "lamb":
+        inner_optimizer = NormalizedOptimizer(name).inner_optimizer
+        assert type(inner_optimizer).__name__.lower() == name.lower()
+
+
 def test_an_optimizer_of_torch():
     torch = pytest.importorskip("torch")
     inner = torch.optim.Adam([torch.zeros(1)])

@@ -1,5 +1,6 @@
 """The README: its code runs, its names exist, its numbers are those a script wrote."""
 
+import importlib.util
 import pathlib
 import re
 
@@ -7,13 +8,23 @@ import keras
 import numpy as np
 import pytest
 
+import stepwrap
 from stepwrap import normalizers
 
 ROOT = pathlib.Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 
-@pytest.mark.usefixtures("clean_registry")
+@pytest.fixture
+def clean_catalogue():
+    """Removes the wrappers that the README registers."""
+    before = stepwrap.wrappers.names()
+    yield
+    for name in set(stepwrap.wrappers.names()) - set(before):
+        stepwrap.wrappers.unregister(name)
+
+
+@pytest.mark.usefixtures("clean_registry", "clean_catalogue")
 def test_the_code_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     random = np.random.default_rng(0)
@@ -22,7 +33,7 @@ def test_the_code_runs(tmp_path, monkeypatch):
         "y_train": random.integers(0, 10, size=64),
     }
     blocks = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    assert len(blocks) == 10
+    assert len(blocks) == 12
     others = {"tensorflow", "jax", "torch"} - {keras.backend.backend()}
     for block in blocks:
         if any(f"import {other}" in block for other in others):
@@ -31,7 +42,7 @@ def test_the_code_runs(tmp_path, monkeypatch):
     optimizer = namespace["SquashedGradient"]("adam", sharpness=3.0)
     copy = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
     assert copy.sharpness == 3.0
-    assert namespace["CautiousSteps"]("adam").takes_steps
+    assert namespace["SignedStep"]("adam").takes_steps
     [own_wrappers] = [block for block in blocks if "(stepwrap.OptimizerWrapper)" in block]
     assert all(len(wrapper.splitlines()) < 15 for wrapper in own_wrappers.split("\n\n\n"))
 
@@ -47,6 +58,23 @@ def test_the_results_are_those_that_the_scripts_wrote():
     assert len(tables) == 5
     for table in tables:
         assert table.read_text() in README, table
+
+
+def test_the_table_of_the_catalogue_is_what_its_script_makes_of_the_wrappers():
+    spec = importlib.util.spec_from_file_location("catalogue_page", ROOT / "docs" / "catalogue.py")
+    page = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(page)
+    table = (ROOT / "docs" / "catalogue_table.md").read_text()
+    assert page.table() == table
+    assert table in README
+    assert all(f"`{name}`" in table for name in stepwrap.wrappers.names())
+
+
+def test_the_presets_are_what_the_readme_says():
+    [table] = re.findall(r"\| preset \| stack \|\n(.*?)\n\n", README, flags=re.DOTALL)
+    for row in table.splitlines()[1:]:
+        name, stack = re.fullmatch(r"\| `(\w+)` \| `(.*)` \|", row).groups()
+        assert stepwrap.describe(getattr(stepwrap.presets, name)()) == stack.replace("\\|", "|")
 
 
 def test_linked_files_exist():
