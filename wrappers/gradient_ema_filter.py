@@ -60,7 +60,7 @@ class GradientEMAFilter(OptimizerWrapper):
         """The gradients with their amplified averages."""
         first = ops.equal(self.iterations, 0)
         averages = [
-            ops.where(first, gradient, self.alpha * average + (1 - self.alpha) * gradient)
+            ops.where(first, gradient, average + (1 - self.alpha) * (gradient - average))
             for average, gradient in zip(self._averages.values(variables), gradients, strict=True)
         ]
         averages = self._averages.keep_finite(variables, averages)
