@@ -32,6 +32,9 @@ class Lookahead(AveragedWeights):
     weight which is a single number. An element of a weight that is not finite leaves the slow
     one as it is, and becomes it.
 
+    `use_ema` inside averages the weights before they go back: put `MovingAverage` around
+    instead.
+
     Args:
         inner_optimizer: The optimizer to wrap: an instance, a Keras name or a config.
         sync_period: k, in steps; at least 1. Default: 6.
@@ -51,7 +54,7 @@ class Lookahead(AveragedWeights):
 
     References:
         Zhang et al.: "Lookahead Optimizer: k steps forward, 1 step back", arXiv
-        1907.08610, Algorithm 1, and Appendix D for the state.
+        1907.08610, Algorithm 1; it also names the three choices of `slow_state`.
     """
 
     def __init__(

@@ -25,9 +25,10 @@ class StochasticWeightAverage(AveragedWeights):
 
     All snapshots weigh the same. It is meant for a learning rate that stays high, or for a
     cyclic one and its period k. Training goes on from the weights themselves, while it
-    lasts; another `fit` goes on from the averages. Before the first snapshot the weights
-    are their own average. Averages have the dtypes of the weights. An element of a weight
-    that is not finite leaves its average as it is.
+    lasts; another `fit` goes on from the averages, so that steps after the last snapshot are
+    lost: let each last for some periods. Before the first snapshot the weights are their own
+    average. Averages have the dtypes of the weights. An element of a weight that is not
+    finite leaves its average as it is.
 
     The moving statistics of BatchNormalization are those of the weights, not of the
     averages: use `stepwrap.callbacks.EvaluateOnAverages` with data.
