@@ -112,6 +112,18 @@ def test_a_run_that_is_resumed_goes_on_with_the_same_numbers(wrapper, tmp_path):
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="tf.distribute is TensorFlow's")
+def test_a_wrapper_made_outside_of_the_scope_is_refused():
+    """Its generator would be shared by the replicas."""
+    with mirrored.scope(2):
+        inner_optimizer = keras.optimizers.SGD()
+    wrapper = stepwrap.GradientNoise(inner_optimizer)
+    with mirrored.scope(2):
+        network = cases.model(wrapper, jit_compile=False)
+    with pytest.raises(ValueError, match=r"under MirroredStrategy, .* no strategy\. Make the"):
+        cases.fit(network)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="tf.distribute is TensorFlow's")
 @all_random
 def test_replicas_draw_equal_numbers(wrapper):
     network = mirrored.trained(lambda: wrapper("adam", seed=1), replicas=2, steps=3)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from keras import ops
@@ -51,12 +50,6 @@ class GradientNoise(OptimizerWrapper):
         self.eta = checks.number("eta", eta, least=0)
         self.gamma = checks.number("gamma", gamma, least=0)
         self.seed = checks.seed("seed", seed)
-
-    def build(self, variables: Sequence[Variable]) -> None:
-        """Makes the source of the noise."""
-        if self.built:
-            return
-        super().build(variables)
         self._random = RandomNumbers(self.add_seed_generator(self.seed))
 
     def transform_gradients(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from .. import checks
@@ -44,12 +43,6 @@ class LearningRateDropout(OptimizerWrapper):
         super().__init__(inner_optimizer, name=name)
         self.keep = checks.probability("keep", keep)
         self.seed = checks.seed("seed", seed)
-
-    def build(self, variables: Sequence[Variable]) -> None:
-        """Makes the source of the random choices."""
-        if self.built:
-            return
-        super().build(variables)
         self._random = RandomNumbers(self.add_seed_generator(self.seed))
 
     def transform_steps(

@@ -30,8 +30,9 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
     sees the gradients, `transform_steps`, before its step is written to the weights,
     or `after_step`, when it is. It stores every argument of its `__init__` under the
     argument's own name; saving and loading follow from that. State is made in `build`
-    with `add_variable`, `add_variable_from_reference` or `add_seed_generator`, behind
-    `if self.built: return`, and saved, loaded and resumed by itself.
+    with `add_variable` or `add_variable_from_reference`, behind `if self.built: return`,
+    random numbers come from `add_seed_generator`, and both are saved, loaded and resumed
+    by themselves.
 
     Learning rate, iterations and everything else that training loops and
     callbacks use are the inner optimizer's.
@@ -352,7 +353,7 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
         """Makes the state of the inner optimizer and of the wrapper; once is enough."""
         if self.built:
             return
-        backend.check_made_together(type(self).__name__, variables, self.inner_optimizer)
+        backend.check_made_together(type(self).__name__, variables, self)
         if not self.inner_optimizer.built:
             self.inner_optimizer.build(variables)
         keras_private.check_known(self.inner_optimizer, variables)
@@ -369,8 +370,8 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
     def add_seed_generator(self, seed: int | None) -> keras.random.SeedGenerator:
         """A source of random numbers whose state is part of the wrapper's.
 
-        To be made in `build`. Wrappers in one stack draw different numbers, also from the
-        same seed; from no seed, `keras.utils.set_random_seed` decides.
+        Wrappers in one stack draw different numbers, also from the same seed; without one,
+        `keras.utils.set_random_seed` decides.
         """
         if seed is not None:
             others = (getattr(member, "_seed_states", ()) for member in stack.walk(self))
