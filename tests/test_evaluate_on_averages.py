@@ -31,12 +31,12 @@ each = pytest.mark.parametrize(
 )
 
 
-def model(optimizer, dropout=0.0, **mode):
-    """BatchNormalization two models deep, and a regularizer of activities."""
+def model(optimizer, dropout=0.0, regularizer=None, **mode):
+    """BatchNormalization two models deep."""
     keras.utils.set_random_seed(3)
     inner = keras.Sequential(
         [
-            keras.layers.Dense(5, use_bias=False, activity_regularizer="l2"),
+            keras.layers.Dense(5, use_bias=False, activity_regularizer=regularizer),
             keras.layers.BatchNormalization(momentum=0.75),
         ]
     )
@@ -92,10 +92,9 @@ def by_hand(averages, mean, variance):
     """Loss and mean absolute error in NumPy."""
     kernel, gamma, beta, last_kernel, last_bias = (a.astype("float64") for a in averages)
     x, y = VALIDATION
-    inner = x @ kernel
-    normalized = (inner - mean) / np.sqrt(variance + 1e-3) * gamma + beta
+    normalized = (x @ kernel - mean) / np.sqrt(variance + 1e-3) * gamma + beta
     error = np.tanh(normalized) @ last_kernel + last_bias - y
-    return np.mean(error**2) + 0.01 * np.mean(np.sum(inner**2, axis=1)), np.mean(np.abs(error))
+    return np.mean(error**2), np.mean(np.abs(error))
 
 
 def batches_of(data, size):
@@ -119,7 +118,7 @@ def test_training_is_unchanged_bit_for_bit(wrap, mode):
     seen, histories = [], []
     for callbacks in ([EvaluateOnAverages(X)], []):
         ends = AtEpochEnds()
-        network = model(wrap(), dropout=0.5, **mode)
+        network = model(wrap(), dropout=0.5, regularizer="l2", **mode)
         histories.append(fit(network, *callbacks, ends))
         seen.append(ends)
         [normalization] = [

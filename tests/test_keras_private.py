@@ -36,6 +36,24 @@ def test_variable_index():
     assert [keras_private.variable_index(optimizer, v) for v in variables] == [0, 1, 2]
 
 
+def test_averages():
+    """They are there once the optimizer is built."""
+    variables = cases.variables()
+    bare, averaging = keras.optimizers.SGD(), keras.optimizers.SGD(use_ema=True)
+    for optimizer in (bare, averaging):
+        optimizer.build(variables)
+    assert keras_private.averages(bare) == []
+    averages = keras_private.averages(averaging)
+    assert [tuple(a.shape) for a in averages] == [tuple(v.shape) for v in variables]
+
+
+def test_layers():
+    """Those of a model inside of a model, too."""
+    inner = keras.Sequential([keras.layers.Dense(2, name="innermost")])
+    model = keras.Sequential([keras.Input((3,)), keras.Sequential([inner])])
+    assert "innermost" in [layer.name for layer in keras_private.layers(model)]
+
+
 @pytest.mark.skipif(cases.BACKEND != "tensorflow", reason="Keras has it on TensorFlow alone")
 def test_replace_reduction():
     """It is there, and an optimizer sums through it."""
