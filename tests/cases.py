@@ -5,6 +5,7 @@ import inspect
 
 import keras
 import numpy as np
+import pytest
 from keras import ops
 
 import stepwrap
@@ -96,6 +97,19 @@ WRAPPERS = {
         stepwrap.L4Wrapper(AveragedGradient(HalvedStep(inner)))
     ),
 }
+
+
+# One that transforms gradients, one that takes steps, one that changes weights, and one that makes
+# steps at times only: where a test takes long, these stand for the others in the everyday suite.
+KINDS = ("normalized", "l4", "lookahead", "skip_non_finite")
+
+
+def others_long(names):
+    """The names as parameters of a test that takes long, marked so but for one of each kind."""
+    return [
+        pytest.param(name, id=name, marks=[] if name in KINDS else pytest.mark.long)
+        for name in names
+    ]
 
 
 def _base_optimizers():

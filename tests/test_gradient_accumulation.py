@@ -19,6 +19,10 @@ if BACKEND == "tensorflow":  # with XLA: see test_catalogue
 if BACKEND == "jax":
     MODES["compiled"] = dict(jit_compile=True)
 
+INSIDE = {
+    name: functools.partial(WRAPPERS[name], "adam")
+    for name in (*stepwrap.wrappers.names(), "user", "stack_of_steps")
+}
 # Those that clip, decay or average would differ most if they did so at every batch.
 BASES = {
     "SGD": lambda: keras.optimizers.SGD(0.1),
@@ -29,10 +33,7 @@ BASES = {
     "Adam-ema": lambda: keras.optimizers.Adam(
         0.01, use_ema=True, ema_momentum=0.5, ema_overwrite_frequency=2
     ),
-    **{
-        name: functools.partial(WRAPPERS[name], "adam")
-        for name in (*stepwrap.wrappers.names(), "user", "stack_of_steps")
-    },
+    **INSIDE,
 }
 LARGE = 8  # of 24 samples: three steps
 
@@ -50,8 +51,19 @@ def in_large_batches(base):
     return cases.state(network)
 
 
-@pytest.mark.parametrize("mode", MODES.values(), ids=MODES)
-@pytest.mark.parametrize("base", BASES)
+@pytest.mark.parametrize(
+    "base, mode",
+    [
+        pytest.param(
+            base,
+            MODES[mode],
+            id=f"{base}-{mode}",
+            marks=pytest.mark.long if mode != "eager" and base in INSIDE else [],
+        )
+        for base in BASES
+        for mode in MODES
+    ],
+)
 def test_four_small_batches_do_what_a_large_one_does(base, mode):
     """Within 1e-6: weights, and iterations, averages and everything else the optimizer keeps."""
     accumulation = GradientAccumulation(BASES[base](), steps=4)

@@ -47,12 +47,18 @@ def as_it_is(optimizer):
     return optimizer
 
 
-# With which loss scaler: the one that `compile` adds, or stepwrap's.
-SCALED = [
-    *((name, as_it_is) for name in SEES_GRADIENTS),
-    *((name, LossScaleOptimizer) for name in NAMES),
-]
-SCALED_NAMES = [*(f"{name}-automatic" for name in SEES_GRADIENTS), *NAMES]
+def scaled():
+    """Names with a loss scaler: the one that `compile` adds, or stepwrap's."""
+    pairs = [
+        *((name, as_it_is, f"{name}-automatic") for name in SEES_GRADIENTS),
+        *((name, LossScaleOptimizer, name) for name in NAMES),
+    ]
+    for name, scaler, test_id in pairs:
+        marks = [] if name in cases.KINDS else pytest.mark.long
+        yield pytest.param(name, scaler, id=test_id, marks=marks)
+
+
+every_scaled = pytest.mark.parametrize("name, scaler", list(scaled()))
 
 
 def inner_state(network):
@@ -60,7 +66,7 @@ def inner_state(network):
     return cases.values([*network.weights, *network.optimizer.inner_optimizer.variables])
 
 
-@pytest.mark.parametrize("name", stepwrap.wrappers.names())
+@pytest.mark.parametrize("name", cases.others_long(stepwrap.wrappers.names()))
 def test_bfloat16_needs_no_scaler(name):
     keras.config.set_dtype_policy("mixed_bfloat16")
     network = cases.model(wrapped(name), **QUICK)
@@ -94,7 +100,7 @@ def untrained(name, scaler):
     return network
 
 
-@pytest.mark.parametrize("name, scaler", SCALED, ids=SCALED_NAMES)
+@every_scaled
 def test_overflows_leave_no_trace_and_training_recovers(name, scaler, float16):
     """From a loss scale of 2²⁴, and again in the middle of training."""
     network = untrained(name, scaler)
@@ -113,7 +119,7 @@ def test_overflows_leave_no_trace_and_training_recovers(name, scaler, float16):
     assert np.all(np.isfinite(losses)) and losses[-1] < 0.9 * losses[0]
 
 
-@pytest.mark.parametrize("name, scaler", SCALED, ids=SCALED_NAMES)
+@every_scaled
 @pytest.mark.long
 def test_the_scale_does_not_matter(name, scaler, float16):
     """Bit for bit, for it is a power of two."""
@@ -140,7 +146,7 @@ def test_what_is_seen_is_what_float32_has(make):
         np.testing.assert_allclose(scaled[quantity], values, rtol=2e-2, err_msg=quantity)
 
 
-@pytest.mark.parametrize("name", stepwrap.wrappers.names())
+@pytest.mark.parametrize("name", cases.others_long(stepwrap.wrappers.names()))
 def test_resumes_bit_exact_from_a_saved_model(name, float16, tmp_path):
     made = LossScaleOptimizer(wrapped(name), initial_scale=16.0, dynamic_growth_steps=2)
     network = cases.model(made, **QUICK)
