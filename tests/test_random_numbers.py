@@ -68,7 +68,7 @@ def test_every_step_and_every_variable_draws_anew(wrapper):
 
 @pytest.mark.parametrize("seed", [None, 3])
 def test_wrappers_in_one_stack_draw_different_numbers(seed):
-    """Also from the same seed, and with a MultiOptimizer's parts or other wrappers between them."""
+    """Also from the same seed, and with other wrappers between them."""
 
     def streams(optimizer):
         optimizer.build([keras.Variable(np.zeros((2, 2)), dtype="float32")])

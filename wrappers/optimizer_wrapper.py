@@ -370,8 +370,9 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
     def add_seed_generator(self, seed: int | None) -> keras.random.SeedGenerator:
         """A source of random numbers whose state is part of the wrapper's.
 
-        Wrappers in one stack draw different numbers, also from the same seed; without one,
-        `keras.utils.set_random_seed` decides.
+        Wrappers in one stack draw different numbers, also from the same seed; but parts of a
+        `MultiOptimizer`, which do not know of each other, need different ones. Without a
+        seed, `keras.utils.set_random_seed` decides.
         """
         if seed is not None:
             others = (getattr(member, "_seed_states", ()) for member in stack.walk(self))
