@@ -68,6 +68,9 @@ class Backend(Protocol):
     def check_place(self, wrapper: str, variable: Any) -> None:
         """Raises if a variable cannot be trained here, that is on these replicas."""
 
+    def agree(self, variables: Sequence[Any]) -> None:
+        """Gives all replicas what the first one has in these variables, once, before training."""
+
     def scope_of(self, variable: Any) -> AbstractContextManager:
         """Where a new variable gets the same replicas."""
 

@@ -35,6 +35,10 @@ def check_place(wrapper: str, variable: Any) -> None:
     """Nothing to check: there are no scopes."""
 
 
+def agree(variables: Sequence[Any]) -> None:
+    """Nothing to agree on."""
+
+
 def scope_of(variable: Any) -> AbstractContextManager:
     """No scope."""
     return contextlib.nullcontext()

@@ -15,6 +15,7 @@ from jax import numpy as jnp
 from . import _assignments
 from ._assignments import replaced as replaced
 from ._one_replica import (  # noqa: F401 (part of the interface)
+    agree,
     check_made_together,
     check_place,
     key,

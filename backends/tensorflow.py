@@ -176,6 +176,10 @@ def _named(strategy: tf.distribute.Strategy | None) -> str:
     return type(strategy).__name__
 
 
+def agree(variables: Sequence[Any]) -> None:
+    """Variables of a strategy start with the same values."""
+
+
 def scope_of(variable: Any) -> AbstractContextManager:
     """The scope of the variable's strategy."""
     strategy = _strategy_of(variable)

@@ -83,6 +83,13 @@ def once_summed(step: Callable[[list, Any], None], gradients: list, loss: Any) -
         _has_mean_loss = False
 
 
+def agree(variables: Sequence[Any]) -> None:
+    """Sends them from the first process to the others, as DistributedDataParallel does weights."""
+    if _several_processes():
+        for variable in variables:
+            torch.distributed.broadcast(variable.value, src=0)
+
+
 def _several_processes() -> bool:
     distributed = torch.distributed
     return (

@@ -99,6 +99,11 @@ def test_the_users_loss_stays_that_of_the_process(results):
     np.testing.assert_allclose((one + other) / 2, whole, rtol=1e-5)
 
 
+def test_processes_draw_equal_numbers_also_without_a_seed(results):
+    one, other = (result["unseeded"]["weights"] for result in results)
+    assert one == other
+
+
 def test_a_loss_that_is_not_finite_in_one_process_skips_the_step_in_both(results):
     one, other = (result["bad"] for result in results)
     assert one["weights"] == other["weights"]

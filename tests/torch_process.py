@@ -7,6 +7,7 @@ where the two processes also meet.
 import datetime
 import json
 import pathlib
+import random
 import sys
 
 import keras
@@ -74,6 +75,8 @@ def main(rank, folder):
     results["ways"] = {
         way: train(stepwrap.L4Adam(), rank, give_loss=way) for way in WAYS_TO_GIVE_THE_LOSS
     }
+    random.seed(rank)  # of which Keras makes a seed where none is given
+    results["unseeded"] = train(stepwrap.GradientNoise(keras.optimizers.SGD()), rank)
     results["bad"] = train(stepwrap.L4Adam(), rank, bad_step=BAD_STEP if rank == 1 else None)
     (folder / f"{rank}.json").write_text(json.dumps(results))
     distributed.destroy_process_group()

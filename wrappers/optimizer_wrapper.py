@@ -366,6 +366,7 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
         for index, part in enumerate(getattr(self, "optimizers", ())):
             setattr(self, f"_part_{index}", part)
         super().build(variables)
+        backend.agree(self._seed_states)
 
     def add_seed_generator(self, seed: int | None) -> keras.random.SeedGenerator:
         """A source of random numbers whose state is part of the wrapper's.
