@@ -96,7 +96,6 @@ class EvaluateOnAverages(keras.callbacks.Callback):
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
         """Puts weights and statistics back."""
-        self.model  # noqa: B018 (on JAX it brings the state into the variables)
         while self._before:
             _assign(*self._before.pop())
 

@@ -70,6 +70,7 @@ class SignDescent(keras.optimizers.Optimizer):
 ARGUMENTS = {
     "coupled_weight_decay": {"rate": 0.01},
     "lookahead": {"sync_period": 2},
+    "moving_average": {"average_decay": 0.5},
     "step_clipping": {"max_norm": 0.1},
     "stochastic_weight_average": {"average_period": 2},
 }
