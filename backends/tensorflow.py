@@ -44,7 +44,7 @@ def run_if(
 ) -> None:
     """A conditional, for all replicas at once: on one replica it could not hold a `merge_call`."""
     if not _several_replicas():
-        tf.cond(predicate, lambda: function(*tensors), lambda: None)
+        tf.cond(predicate, lambda: function(*_in_this_graph(tensors)), lambda: None)
         return
 
     def choose(strategy: tf.distribute.Strategy, predicate: Any, tensors: Any) -> None:
@@ -54,6 +54,11 @@ def run_if(
         tf.cond(strategy.experimental_local_results(predicate)[0], on_each, lambda: None)
 
     tf.distribute.get_replica_context().merge_call(choose, args=(predicate, tensors))
+
+
+def _in_this_graph(tensors: Any) -> Any:
+    """The tensors as results of the graph being built: Keras' all-reduce takes no others' too."""
+    return tf.nest.map_structure(lambda one: None if one is None else tf.identity(one), tensors)
 
 
 def add_up(sums: Sequence[Any], tensors: Sequence[Any], anew: Any) -> None:

@@ -163,6 +163,19 @@ def test_a_loss_is_not_needed():
     assert cases.number(optimizer.skipped_steps) == 1
 
 
+def test_in_a_graph_a_wrapper_inside_may_hand_some_gradients_on_as_they_are():
+    """They come from outside of the conditional, the others from inside."""
+    variables, others = cases.variables(), cases.variables()
+    inside = stepwrap.GradientCentralization  # which leaves biases as they are
+    step = stepper(SkipNonFinite(inside("sgd")), variables, quadratic)
+    optimizer = inside("sgd")
+    targets = cases.gradients(others)
+    step(targets)
+    optimizer.apply(quadratic(cases.values(others), targets)[0], others)
+    for one, other in zip(cases.values(variables), cases.values(others), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-6)
+
+
 def test_variables_without_a_gradient():
     variables = cases.variables()
     optimizer = SkipNonFinite("sgd")
