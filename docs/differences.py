@@ -40,12 +40,13 @@ def read(path: pathlib.Path) -> dict[str, dict[str, dict[str, float]]]:
 
 
 def table(wrappers: list[str], differences: dict[str, dict[str, dict[str, float]]]) -> str:
-    """Settings down, wrappers across."""
-    rows = [["setting", *(f"`{wrapper}`" for wrapper in wrappers)]]
-    rows.append(["---"] + ["---:"] * len(wrappers))
-    for setting in sorted(differences):
-        found = (differences[setting].get(wrapper) for wrapper in wrappers)
-        rows.append([setting, *("" if f is None else f"{max(f.values()):.1g}" for f in found)])
+    """Wrappers down, settings across."""
+    settings = sorted(differences)
+    rows = [["wrapper", *settings], ["---"] + ["---:"] * len(settings)]
+    for wrapper in wrappers:
+        found = (differences[setting].get(wrapper) for setting in settings)
+        numbers = ["" if f is None else f"{max(f.values()):.1g}" for f in found]
+        rows.append([f"`{wrapper}`", *numbers])
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
