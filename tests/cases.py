@@ -182,6 +182,25 @@ def variables(dtype="float32", constraint=None):
     return made
 
 
+ROUNDING = {"float32": 1e-6, "float64": 1e-12}  # the relative error that it makes, generously
+
+
+def variables_of_all_ranks(dtype="float32"):
+    """Variables as layers of several kinds have them."""
+    random = np.random.default_rng(0)
+    shapes = {
+        "dense_kernel": (4, 3),
+        "dense_bias": (3,),
+        "conv_kernel": (3, 3, 2, 4),
+        "conv1d_kernel": (3, 2, 4),
+        "scale": (),
+    }
+    return [
+        keras.Variable(random.normal(size=shape), dtype=dtype, name=name)
+        for name, shape in shapes.items()
+    ]
+
+
 def gradients(variables, seed=0):
     """Gradients of the variables' shapes and dtypes, reproducible."""
     random = np.random.default_rng(seed)

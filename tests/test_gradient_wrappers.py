@@ -9,15 +9,6 @@ import cases
 import stepwrap
 from cases import BACKEND
 
-SHAPES = {
-    "dense/kernel": (4, 3),
-    "dense/bias": (3,),
-    "conv/kernel": (3, 3, 2, 4),
-    "conv1d/kernel": (3, 2, 4),
-    "scale": (),
-}
-DTYPES = {"float32": 1e-6, "float64": 1e-12}  # with the relative error that rounding makes
-
 
 class Recorder(keras.optimizers.SGD):
     """Keeps the gradients that the innermost optimizer is given."""
@@ -25,14 +16,6 @@ class Recorder(keras.optimizers.SGD):
     def apply(self, grads, trainable_variables=None):
         self.given = cases.values(grads)
         super().apply(grads, trainable_variables)
-
-
-def made(dtype="float32", seed=0):
-    random = np.random.default_rng(seed)
-    return [
-        keras.Variable(random.normal(size=shape), dtype=dtype, name=name.replace("/", "_"))
-        for name, shape in SHAPES.items()
-    ]
 
 
 def trained(optimizer, variables, steps, scale=1.0):
@@ -123,16 +106,18 @@ FORMULAS = {
 }
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", cases.ROUNDING)
 @pytest.mark.parametrize("name", FORMULAS)
 def test_the_formula(name, dtype, float64):
     wrap, make_formula = FORMULAS[name]
-    formula, variables = make_formula(), made(dtype)
+    formula, variables = make_formula(), cases.variables_of_all_ranks(dtype)
     for weights, gradients, given in trained(wrap(Recorder(0.1)), variables, steps=5):
         wide = [[array.astype("float64") for array in arrays] for arrays in (weights, gradients)]
         for actual, expected in zip(given, formula(*wide), strict=True):
             assert actual.dtype == dtype
-            np.testing.assert_allclose(actual, expected, rtol=DTYPES[dtype], atol=5 * DTYPES[dtype])
+            np.testing.assert_allclose(
+                actual, expected, rtol=cases.ROUNDING[dtype], atol=5 * cases.ROUNDING[dtype]
+            )
 
 
 # Decay.
@@ -153,7 +138,7 @@ def test_around_plain_sgd_coupled_and_decoupled_decay_are_the_same():
 
 
 def test_gradients_that_are_not_too_long_are_left_as_they_are_bit_for_bit():
-    variables = made()
+    variables = cases.variables_of_all_ranks()
     optimizer = stepwrap.AdaptiveGradientClipping(Recorder(0.1), clipping=100.0)
     for _, gradients, given in trained(optimizer, variables, steps=1):
         cases.assert_equal(given, gradients)
@@ -169,7 +154,7 @@ def test_units_of_zero_weights_can_move():
 
 
 def test_excluded_variables_are_not_clipped():
-    variables = made()
+    variables = cases.variables_of_all_ranks()
     optimizer = stepwrap.AdaptiveGradientClipping(Recorder(0.1), clipping=1e-4, exclude="dense")
     for _, gradients, given in trained(optimizer, variables, steps=1):
         for variable, actual, gradient in zip(variables, given, gradients, strict=True):
@@ -181,7 +166,7 @@ def test_excluded_variables_are_not_clipped():
 
 def test_a_gradient_along_the_weights_becomes_zero():
     """What rounding leaves of it would otherwise be scaled up to the gradient's norm."""
-    for variable in made():
+    for variable in cases.variables_of_all_ranks():
         optimizer = stepwrap.OrthogonalGradient(Recorder(0.1))
         optimizer.apply([ops.convert_to_tensor(variable) * -0.3], [variable])
         [given] = optimizer.inner_optimizer.given
@@ -199,7 +184,7 @@ def test_zero_weights_leave_the_gradient_as_it_is():
 def test_a_zero_gradient_stays_zero():
     for wrap, _ in FORMULAS.values():
         if wrap is stepwrap.OrthogonalGradient:
-            variables = made()
+            variables = cases.variables_of_all_ranks()
             optimizer = wrap(Recorder(0.1))
             optimizer.apply([ops.zeros(v.shape, v.dtype) for v in variables], variables)
             assert all(np.all(given == 0) for given in optimizer.inner_optimizer.given)
@@ -235,7 +220,7 @@ def test_the_variance_of_the_noise_falls_as_the_formula_says():
 
 
 def test_without_variance_there_is_no_noise():
-    variables = made()
+    variables = cases.variables_of_all_ranks()
     optimizer = stepwrap.GradientNoise(Recorder(0.1), eta=0.0)
     for _, gradients, given in trained(optimizer, variables, steps=2):
         for actual, gradient in zip(given, gradients, strict=True):
@@ -267,7 +252,7 @@ def test_elements_are_dropped_with_that_probability_and_the_others_not_scaled(ke
 
 
 def test_with_probability_one_everything_is_kept():
-    variables = made()
+    variables = cases.variables_of_all_ranks()
     optimizer = stepwrap.GradientDropout(Recorder(0.1), keep=1.0)
     for _, gradients, given in trained(optimizer, variables, steps=2):
         cases.assert_equal(given, gradients)

@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from test_gradient_wrappers import DTYPES, made
 
 import cases
 import stepwrap
@@ -121,16 +120,16 @@ FORMULAS = {
 }
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", cases.ROUNDING)
 @pytest.mark.parametrize("name", FORMULAS)
 def test_the_formula(name, dtype, float64):
     wrap, make_formula = FORMULAS[name]
-    formula, variables = make_formula(), made(dtype)
+    formula, variables = make_formula(), cases.variables_of_all_ranks(dtype)
     for weights, *seen, after in trained(wrap, variables, steps=5):
         wide = [[array.astype("float64") for array in arrays] for arrays in (weights, *seen)]
         for before, step, actual in zip(wide[0], formula(*wide), after, strict=True):
             assert actual.dtype == dtype
-            tolerance = DTYPES[dtype] * max(1, np.max(np.abs(step)))
+            tolerance = cases.ROUNDING[dtype] * max(1, np.max(np.abs(step)))
             np.testing.assert_allclose(actual, before + step, atol=2 * tolerance, rtol=0)
 
 
