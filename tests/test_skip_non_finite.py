@@ -171,7 +171,8 @@ def test_in_a_graph_a_wrapper_inside_may_hand_some_gradients_on_as_they_are():
     optimizer = inside("sgd")
     targets = cases.gradients(others)
     step(targets)
-    optimizer.apply(quadratic(cases.values(others), targets)[0], others)
+    weights = [ops.convert_to_tensor(value) for value in cases.values(others)]
+    optimizer.apply(quadratic(weights, targets)[0], others)
     for one, other in zip(cases.values(variables), cases.values(others), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-6)
 
