@@ -9,7 +9,7 @@ import pytest
 from keras import ops
 
 import stepwrap
-from stepwrap import checks
+from stepwrap import checks, stack
 
 BACKEND = keras.backend.backend()
 
@@ -103,6 +103,13 @@ WRAPPERS = {
 # One that transforms gradients, one that takes steps, one that changes weights, and one that makes
 # steps at times only: where a test takes long, these stand for the others in the everyday suite.
 KINDS = ("normalized", "l4", "lookahead", "skip_non_finite")
+
+
+def keeps_state(name):
+    """Whether a wrapper, or one in a stack, has variables of its own; others have none to lose."""
+    optimizer = WRAPPERS[name](keras.optimizers.SGD())
+    optimizer.build(variables())
+    return any(member.own_variables for member in list(stack.walk(optimizer))[:-1])
 
 
 def others_long(names):

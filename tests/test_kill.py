@@ -6,12 +6,10 @@ import random
 import subprocess
 import sys
 
-import keras
 import numpy as np
 import pytest
 
 import cases
-from stepwrap import stack
 from training_process import EPOCHS
 
 pytestmark = [
@@ -23,13 +21,6 @@ PROGRAM = pathlib.Path(__file__).with_name("training_process.py")
 # From the end of an epoch: the backup is written first, then comes the next epoch.
 LONGEST_DELAY = 0.04
 KILLED = -9
-
-
-def keeps_state(name):
-    """Whether a wrapper, or one in a stack, has variables of its own; others have none to lose."""
-    optimizer = cases.WRAPPERS[name](keras.optimizers.SGD())
-    optimizer.build(cases.variables())
-    return any(member.own_variables for member in list(stack.walk(optimizer))[:-1])
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +47,7 @@ def train(server, wrapper, result, backup=None, kill_epoch=0, kill_delay=0.0):
     return json.loads(server.stdout.readline())
 
 
-@pytest.mark.parametrize("wrapper", [*filter(keeps_state, cases.WRAPPERS), "identity"])
+@pytest.mark.parametrize("wrapper", [*filter(cases.keeps_state, cases.WRAPPERS), "identity"])
 def test_killed_at_random_a_training_ends_as_if_it_were_not(wrapper, server, tmp_path):
     never_killed = train(server, wrapper, tmp_path / "expected.npz")
     assert never_killed == {"exit": 0, "epochs": EPOCHS}
