@@ -54,7 +54,7 @@ def quadratic(weights, targets):
     return gradients, sum(ops.sum(gradient**2) for gradient in gradients) / 2
 
 
-@pytest.mark.parametrize("name", filter(cases.keeps_state, stepwrap.wrappers.names()))
+@pytest.mark.parametrize("name", [*filter(cases.keeps_state, stepwrap.wrappers.names())])
 @pytest.mark.long
 def test_bad_batches_among_two_thousand_leave_no_trace(name):
     """Bit for bit: as in the run without them, weights and all inner state, iterations included."""
