@@ -130,7 +130,7 @@ def test_the_formula(name, dtype, float64):
         for before, step, actual in zip(wide[0], formula(*wide), after, strict=True):
             assert actual.dtype == dtype
             tolerance = cases.ROUNDING[dtype] * max(1, np.max(np.abs(step)))
-            np.testing.assert_allclose(actual, before + step, atol=2 * tolerance, rtol=0)
+            np.testing.assert_allclose(actual, before + step, atol=tolerance, rtol=0)
 
 
 def test_a_cautious_step_with_nothing_to_keep_is_none():
