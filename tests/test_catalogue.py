@@ -63,13 +63,8 @@ def pairs(bases_of):
 
 
 def takes_steps(wrap):
-    return overrides(wrap, "transform_steps", "take_steps")
-
-
-def overrides(wrap, *hooks):
-    """Whether a wrapper, or one in a stack, does something of its own in one of the hooks."""
-    members = list(stack.walk(wrap(keras.optimizers.SGD())))[:-1]
-    return any(member.overrides(hook) for member in members for hook in hooks)
+    wrapped = wrap(keras.optimizers.SGD())
+    return any(getattr(member, "takes_steps", False) for member in stack.walk(wrapped))
 
 
 def pytest_generate_tests(metafunc):
@@ -142,8 +137,10 @@ def test_apply_gives_the_inner_optimizer_the_transformed_gradients(wrap, base):
     """A step of the wrapper is a bare step on what its hooks make of the gradients."""
     wrapped, bare = wrap(base()), base()
     variables, others = cases.variables(), cases.variables()
-    if overrides(wrap, "transform_steps", "take_steps", "after_step"):
-        pytest.skip("the weights are not those of the inner optimizer")
+    if takes_steps(wrap):
+        pytest.skip("it writes a step of its own: see test_l4, test_step_wrappers")
+    if isinstance(wrapped, stepwrap.Lookahead):
+        pytest.skip("it changes the weights after the step: see test_lookahead")
     wrappers = list(stack.walk(wrapped))[: -len(list(stack.walk(bare)))]
     recorder = _Recorder(wrappers[-1].inner_optimizer)
     wrappers[-1].inner_optimizer = recorder

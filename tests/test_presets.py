@@ -1,8 +1,10 @@
 """The presets: each equals its definition."""
 
 import keras
+import numpy as np
 import pytest
 
+import cases
 import stepwrap
 from stepwrap import optimizers, presets, wrappers
 
@@ -51,6 +53,83 @@ def test_a_preset_equals_its_definition(name):
     assert text(preset()) == text(definition())
     assert text(preset(0.02)) == text(definition(0.02))
     assert text(preset(learning_rate=SCHEDULE)) == text(definition(SCHEDULE))
+
+
+# The published formulas in NumPy: from weights and gradients of one variable to its step.
+
+
+def adam_direction(epsilon):
+    m, v, t = 0.0, 0.0, 0
+
+    def direction(gradient):
+        nonlocal m, v, t
+        m, v, t = 0.9 * m + 0.1 * gradient, 0.999 * v + 0.001 * gradient**2, t + 1
+        return m / (1 - 0.9**t) / (np.sqrt(v / (1 - 0.999**t)) + epsilon)
+
+    return direction
+
+
+def trust_ratio(weights, direction):
+    return np.linalg.norm(weights) / np.linalg.norm(direction)
+
+
+def lamb(rate):
+    adam = adam_direction(0.0)
+
+    def step(weights, gradient):
+        direction = adam(gradient)
+        if weights.ndim < 2:
+            return -rate * direction
+        direction = direction + 0.01 * weights
+        return -rate * trust_ratio(weights, direction) * direction
+
+    return step
+
+
+def lars(rate):
+    velocity = 0.0
+
+    def step(weights, gradient):
+        nonlocal velocity
+        local_rate = rate
+        if weights.ndim >= 2:
+            gradient = gradient + 1e-4 * weights
+            local_rate = rate * 0.001 * trust_ratio(weights, gradient)
+        velocity = 0.9 * velocity + local_rate * gradient
+        return -velocity
+
+    return step
+
+
+def adamw_cautious(rate):
+    adam = adam_direction(0.0)
+
+    def step(weights, gradient):
+        direction = adam(gradient)
+        kept = direction * gradient > 0
+        return -rate * (0.004 * weights + direction * kept / max(np.mean(kept), 1e-3))
+
+    return step
+
+
+@pytest.mark.parametrize("formula", [lamb, lars, adamw_cautious])
+def test_a_preset_does_what_was_published(formula):
+    variables = cases.variables_of_all_ranks()
+    weights = [value.astype("float64") for value in cases.values(variables)]
+    steps = [formula(0.01) for _ in variables]
+    optimizer = getattr(presets, formula.__name__)(0.01)
+    leaf = stepwrap.stack.leaves(optimizer)[0]
+    if hasattr(leaf, "epsilon"):
+        leaf.epsilon = 0.0  # which Keras and the paper put in different places
+    for seed in range(10):
+        gradients = cases.gradients(variables, seed)
+        optimizer.apply(gradients, variables)
+        weights = [
+            weight + step(weight, gradient.astype("float64"))
+            for weight, step, gradient in zip(weights, steps, cases.values(gradients), strict=True)
+        ]
+    for actual, expected in zip(cases.values(variables), weights, strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=1e-6, atol=1e-6)
 
 
 @with_every_preset
