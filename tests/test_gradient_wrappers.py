@@ -203,6 +203,23 @@ def test_the_average_keeps_what_is_not_finite_out(bad):
     np.testing.assert_allclose(optimizer.inner_optimizer.given[0], expected[2])
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e30])
+def test_a_gradient_whose_norm_is_not_finite_is_not_turned(bad):
+    variable = keras.Variable(np.ones((2, 2)), dtype="float32")
+    gradient = np.array([[1, 2], [3, bad]], "float32")
+    optimizer = stepwrap.OrthogonalGradient(Recorder(0.0))
+    optimizer.apply([ops.convert_to_tensor(gradient)], [variable])
+    np.testing.assert_array_equal(optimizer.inner_optimizer.given[0], gradient)
+
+
+def test_a_unit_whose_norm_overflows_is_clipped_to_nothing():
+    variable = keras.Variable(np.ones((2, 2)), dtype="float32")
+    gradient = ops.convert_to_tensor(np.array([[1e30, 2], [3, 0]], "float32"))
+    optimizer = stepwrap.AdaptiveGradientClipping(Recorder(0.0), clipping=10.0)
+    optimizer.apply([gradient], [variable])
+    np.testing.assert_array_equal(optimizer.inner_optimizer.given[0], [[0, 2], [0, 0]])
+
+
 # Noise.
 
 

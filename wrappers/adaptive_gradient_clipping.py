@@ -22,10 +22,10 @@ class AdaptiveGradientClipping(OptimizerWrapper):
         g     ← g · bound / ‖g‖    where ‖g‖ > bound
         g     ← g                  elsewhere, bit for bit
 
-    Norms are L2, in float32 or wider. A unit is an output: w and g are a column of a dense
-    kernel or a filter of a convolution, all axes but the last. Biases and other vectors,
-    and scalars, are one unit each. The paper's authors leave out the last layer of a
-    classifier: `exclude="logits/"`, if that is its name.
+    Norms are L2, in float32 or wider; where a norm overflows there, finite elements become 0. A
+    unit is an output: w and g are a column of a dense kernel or a filter of a convolution, all
+    axes but the last. Biases and other vectors, and scalars, are one unit each. The paper's
+    authors leave out the last layer of a classifier: `exclude="logits/"`, if that is its name.
 
     Args:
         inner_optimizer: The optimizer to wrap: an instance, a Keras name or a config.

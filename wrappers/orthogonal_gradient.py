@@ -21,7 +21,8 @@ class OrthogonalGradient(OptimizerWrapper):
 
     for every variable by itself, so that training does not merely scale the weights up.
     A gradient along the weights, up to rounding, becomes zero. Variables of one element,
-    which have no other direction, and gradients of zero weights stay as they are.
+    which have no other direction, and gradients of zero weights stay as they are, and so do
+    gradients that are not finite or so large that their squares are not.
 
     Args:
         inner_optimizer: The optimizer to wrap: an instance, a Keras name or a config.
@@ -55,4 +56,5 @@ def _orthogonal(gradient: Tensor, weights: Tensor) -> Tensor:
     rounding = 8 * float(np.finfo(str(ops.dtype(along))).eps) * norm
     scale = norm / ops.where(orthogonal_norm > 0, orthogonal_norm, 1)
     scale = ops.where(orthogonal_norm <= rounding, 0, scale)
-    return ops.cast(orthogonal * scale, gradient.dtype)
+    turned = ops.cast(orthogonal * scale, gradient.dtype)
+    return ops.where(ops.isfinite(norm) & ops.isfinite(orthogonal_norm), turned, gradient)
