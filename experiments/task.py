@@ -1,0 +1,41 @@
+"""What optimizers are compared on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Task:
+    """A model, and the data it learns.
+
+    Args:
+        name: What it is called in tables and folders.
+        model: Makes the model and compiles it with the optimizer it is given. Random numbers of
+            Keras, NumPy and Python are seeded before each call, so that every optimizer starts
+            from the same weights.
+        train: What `fit` trains on: (inputs, targets) as arrays, or a data set, such as a
+            `tf.data.Dataset`, that can be gone through again and again.
+        test: The same, to evaluate on after every epoch. Default: None, for none.
+        epochs: How many there are if nobody says otherwise. Default: 20.
+        batch_size: How many samples of arrays make a batch. Default: 32.
+        full_batch: Whether every batch is all of the data, so that the loss of a single step
+            means something: results are then shown by step rather than by epoch.
+            Default: False.
+    """
+
+    name: str
+    model: Callable[[keras.optimizers.Optimizer], keras.Model]
+    train: Any
+    test: Any = None
+    epochs: int = 20
+    batch_size: int = 32
+    full_batch: bool = False
+
+
+Arrays = tuple[np.ndarray, np.ndarray]
