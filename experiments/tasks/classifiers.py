@@ -1,0 +1,40 @@
+"""What the tasks that sort images into ten classes share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from ..task import Arrays
+from .compiling import compiled
+
+
+def pixels(train: Arrays, test: Arrays, shape: tuple[int, ...]) -> tuple[Arrays, Arrays]:
+    """Bytes as numbers from 0 to 1, each image in this shape."""
+    return tuple((x.reshape(-1, *shape).astype("float32") / 255, y) for x, y in (train, test))
+
+
+def relu_network(inputs: int, *widths: int) -> keras.Model:
+    """Dense layers of these widths, each but the last with a ReLU."""
+    *hidden, outputs = widths
+    return keras.Sequential(
+        [
+            keras.Input((inputs,)),
+            *(keras.layers.Dense(width, activation="relu") for width in hidden),
+            keras.layers.Dense(outputs),
+        ]
+    )
+
+
+def compiled_classifier(
+    model: keras.Model, optimizer: keras.optimizers.Optimizer, **options: Any
+) -> keras.Model:
+    """The model, whose outputs are logits, compiled with options of `compiled`."""
+    return compiled(
+        model,
+        optimizer,
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        **options,
+    )
