@@ -14,6 +14,10 @@ from .backends import current as backend
 Tensor = Any
 
 
+class NoMoreSteps(RuntimeError):
+    """Too many steps in a row were skipped."""
+
+
 class SkipTally:
     """How many steps were skipped, for which reasons, and how many in a row.
 
@@ -64,7 +68,7 @@ class SkipTally:
         """Raises if too many steps in a row were skipped; does nothing in a graph.
 
         Raises:
-            RuntimeError: After `max_consecutive_skips` skipped steps in a row.
+            NoMoreSteps: After `max_consecutive_skips` skipped steps in a row.
         """
         counts, in_a_row = self.by_reason(), backend.read(self._in_a_row)
         if counts is None or in_a_row is None or in_a_row[1] < self._most:
@@ -73,7 +77,7 @@ class SkipTally:
         reasons = "; ".join(
             f"{count} times {self._reasons[name]}" for name, count in counts.items() if count
         )
-        raise RuntimeError(
+        raise NoMoreSteps(
             f"{self._whose} left the weights as they are for {in_a_row[1]} steps in a row "
             f"(max_consecutive_skips={self._most}). Since the start of training: {reasons}. "
             f"{self._remedy}"

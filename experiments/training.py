@@ -1,105 +1,112 @@
-"""Training of several optimizers, each from several seeds, with a progress bar."""
+"""Training with one optimizer from one seed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+import time
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
-import rich.console
-import rich.progress
 
-import stepwrap
-from stepwrap.callbacks import StepMonitor
-
-from . import digits
-
-BATCH_SIZE = 64
+from .. import stack
+from ..skip_tally import NoMoreSteps
+from .record import Record
+from .step_trace import QUANTITIES, StepTrace, TraceReader, traced
+from .task import Task
 
 
-class Trained(Protocol):
-    """An optimizer, and what `fit` recorded: quantities by epoch, one entry a seed."""
+def train(
+    task: Task,
+    make_optimizer: Callable[[], keras.optimizers.Optimizer],
+    seed: int,
+    epochs: int,
+    on_epoch: Callable[[], None] = lambda: None,
+) -> Record:
+    """Trains the task's model.
 
-    name: str
-    histories: list[dict[str, list[float]]]
+    Args:
+        task: What is learnt.
+        make_optimizer: Makes the optimizer.
+        seed: Of the initial weights, the order of the samples, and all else that is random.
+        epochs: How many.
+        on_epoch: Called after each epoch.
 
-    def optimizer(self) -> keras.optimizers.Optimizer:
-        """A new instance."""
+    Raises:
+        TypeError, ValueError: If the task's model cannot be used.
+    """
+    keras.utils.set_random_seed(seed)
+    optimizer, trace = traced(make_optimizer())
+    keras.utils.set_random_seed(seed)  # again: wrappers may have drawn seeds
+    model = _checked(task.model(optimizer), trace)
 
-
-@dataclass
-class Contestant:
-    """An optimizer in a comparison, and what came of it."""
-
-    name: str
-    optimizer: Callable[[], keras.optimizers.Optimizer]
-    histories: list[dict[str, list[float]]] = field(default_factory=list)
-
-    def recorded(self, quantity: str) -> np.ndarray:
-        """What `fit` recorded under this name: a row of epochs for each seed."""
-        return np.array([history[quantity] for history in self.histories])
-
-
-def described(widths: Sequence[int]) -> str:
-    """The network and the batches of `train_all`, for a caption."""
-    return f"{'-'.join(map(str, widths))} ReLU network, batches of {BATCH_SIZE}"
-
-
-def progress_bar(console: rich.console.Console) -> rich.progress.Progress:
-    """What is being done, how much of it is done, and how long the rest will take."""
-    return rich.progress.Progress(
-        rich.progress.TextColumn("{task.description:<32}"),
-        rich.progress.BarColumn(),
-        rich.progress.TaskProgressColumn(),
-        rich.progress.TimeRemainingColumn(),
-        console=console,
+    reader, clock = TraceReader(trace), Clock()
+    tick = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: on_epoch())
+    history = keras.callbacks.History()
+    stopped, diverged_at = "", None
+    try:
+        model.fit(
+            **_arguments(task),
+            epochs=epochs,
+            validation_data=task.test,
+            callbacks=[clock, reader, history, tick],
+            verbose=0,
+        )
+    except NoMoreSteps as error:
+        stopped, diverged_at = str(error), len(reader.rows)
+    if reader.diverged_at is not None:
+        stopped, diverged_at = "The loss is not finite.", reader.diverged_at
+    return Record(
+        epochs={
+            **{name: np.array(values, float) for name, values in history.history.items()},
+            "learning_rate": np.array(reader.learning_rates),
+            "seconds": np.array(clock.seconds),
+        },
+        steps=dict(zip(QUANTITIES, reader.rows.T, strict=True)),
+        stopped=stopped,
+        diverged_at=diverged_at,
     )
 
 
-def train_all(
-    contestants: Sequence[Trained],
-    network: Callable[[int], keras.Model],
-    train: digits.Arrays,
-    test: digits.Arrays,
-    epochs: int,
-    seeds: int,
-    console: rich.console.Console,
-    monitor: bool = False,
-    **compile_options: Any,
-) -> None:
-    """Trains every contestant from every seed, and adds to its histories.
+def _arguments(task: Task) -> dict[str, Any]:
+    """What `fit` trains on."""
+    if not isinstance(task.train, tuple):
+        return {"x": task.train}
+    names = ("x", "y", "sample_weight")
+    return {**dict(zip(names, task.train, strict=False)), "batch_size": task.batch_size}
 
-    Args:
-        contestants: The optimizers.
-        network: Makes the model of a seed, not yet compiled.
-        train: (x, y) to train on.
-        test: (x, y) to evaluate on after every epoch.
-        epochs: How many.
-        seeds: How many, from 0.
-        console: Where the progress bar is shown.
-        monitor: Whether a `StepMonitor` adds what the wrappers do.
-        compile_options: For the model's `compile`.
-    """
-    with progress_bar(console) as progress:
-        task = progress.add_task("", total=len(contestants) * seeds * epochs)
-        tick = keras.callbacks.LambdaCallback(
-            on_epoch_end=lambda epoch, logs: progress.advance(task)
+
+def _checked(model: Any, trace: StepTrace) -> keras.Model:
+    remedy = (
+        "Write a function that takes an optimizer, compiles a model with it, "
+        "`model.compile(optimizer, loss=...)`, and returns the model."
+    )
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"The task's `model` returned {model!r}, no keras.Model. {remedy}")
+    if not model.compiled or trace not in stack.walk(model.optimizer):
+        raise ValueError(
+            "The task's `model` returned a model that is not compiled with the optimizer it was "
+            f"given. {remedy}"
         )
-        for contestant in contestants:
-            for seed in range(seeds):
-                progress.update(task, description=f"{contestant.name}, seed {seed}")
-                model, optimizer = network(seed), contestant.optimizer()
-                digits.compile_network(model, optimizer, **compile_options)
-                wrapped = isinstance(optimizer, stepwrap.OptimizerWrapper)
-                history = model.fit(
-                    *train,
-                    batch_size=BATCH_SIZE,
-                    epochs=epochs,
-                    verbose=0,
-                    validation_data=test,
-                    callbacks=[StepMonitor(), tick] if monitor and wrapped else [tick],
-                )
-                contestant.histories.append(history.history)
-        progress.update(task, description="done")
+    return model
+
+
+class Clock(keras.callbacks.Callback):
+    """Measures how long each epoch trains; evaluation does not count."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: list[float] = []
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Starts."""
+        self._end = None
+        self._start = time.perf_counter()
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Stops, where there is an evaluation."""
+        self._end = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Stops, where there is none."""
+        self.seconds.append((self._end or time.perf_counter()) - self._start)

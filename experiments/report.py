@@ -1,0 +1,113 @@
+"""Results of a run, written to its folder and shown."""
+
+from __future__ import annotations
+
+import numpy as np
+import rich.console
+
+from . import tables
+from .comparison import Comparison
+from .pictures import Curve, Panel, draw
+from .run_folder import RunFolder
+
+POINTS = 150
+
+
+def report(comparison: Comparison, folder: RunFolder, console: rich.console.Console) -> None:
+    """Shows the table of final results; writes it, all results, and the pictures."""
+    columns, rows = tables.columns(comparison), tables.rows(comparison)
+    console.print(tables.terminal(caption(comparison), columns, rows))
+    folder.write("table.md", tables.markdown(columns, map(tables.coded, rows)))
+    write_results(comparison, folder)
+    draw(result_panels(comparison), caption(comparison), folder.path / "results")
+    draw(step_panels(comparison), caption(comparison), folder.path / "steps")
+    show_files(folder, console)
+
+
+def write_results(comparison: Comparison, folder: RunFolder) -> None:
+    """Writes results.csv, by epoch, and results.json, at the end."""
+    folder.write("results.csv", tables.as_csv(comparison))
+    folder.write("results.json", tables.as_json(comparison, folder.settings))
+
+
+def show_files(folder: RunFolder, console: rich.console.Console) -> None:
+    """Says what is in the folder."""
+    names = sorted(path.name for path in folder.path.iterdir())
+    console.print(f"In {folder.path}: {', '.join(names)}", soft_wrap=True, highlight=False)
+
+
+def caption(comparison: Comparison) -> str:
+    """What the results are of."""
+    seeds = "1 seed" if comparison.seeds == 1 else f"mean and range over {comparison.seeds} seeds"
+    epochs = "1 epoch" if comparison.epochs == 1 else f"{comparison.epochs} epochs"
+    return f"{comparison.task}, {epochs}, {seeds}"
+
+
+def result_panels(comparison: Comparison) -> list[Panel]:
+    """Training loss, and what was measured on the test data."""
+    if comparison.full_batch:
+        loss = Panel(curves_by_step(comparison, "loss"), "step", tables.NAMES["loss"], log_x=True)
+    else:
+        loss = Panel(curves_by_epoch(comparison, "loss"), "epoch", tables.NAMES["loss"])
+    measured = [quantity for quantity in comparison.quantities if quantity.startswith("val_")]
+    return [
+        loss,
+        *(
+            Panel(
+                curves_by_epoch(comparison, quantity),
+                "epoch",
+                tables.heading(quantity),
+                log_y=quantity == "val_loss",
+            )
+            for quantity in measured
+        ),
+    ]
+
+
+def step_panels(comparison: Comparison) -> list[Panel]:
+    """What the steps were."""
+    quantities = {
+        "learning_rate": "effective learning rate",
+        "gradient_norm": "norm of the gradient",
+        "step_norm": "norm of the step",
+    }
+    return [
+        Panel(
+            curves_by_step(comparison, quantity), "step", heading, log_x=comparison.full_batch
+        )
+        for quantity, heading in quantities.items()
+    ]
+
+
+def curves_by_epoch(comparison: Comparison, quantity: str) -> list[Curve]:
+    """The course of a quantity for each optimizer."""
+    return [
+        Curve(
+            name,
+            np.arange(1, comparison.epochs + 1),
+            comparison.by_epoch(name, quantity),
+            bool(comparison.divergences(name)),
+        )
+        for name in comparison.records
+    ]
+
+
+def curves_by_step(comparison: Comparison, quantity: str) -> list[Curve]:
+    """The same in about `POINTS` points.
+
+    They are means of stretches of equal length; if the loss of a single step means something,
+    they are the values of single steps, ever further apart.
+    """
+    curves = []
+    for name in comparison.records:
+        rows = comparison.by_step(name, quantity)
+        length = rows.shape[1]
+        if comparison.full_batch:
+            x = np.unique(np.geomspace(1, length, POINTS).round().astype(int))
+            values = rows[:, x - 1]
+        else:
+            stretches = np.array_split(np.arange(length), min(length, POINTS))
+            x = np.array([stretch.mean() + 1 for stretch in stretches])
+            values = np.stack([rows[:, stretch].mean(axis=1) for stretch in stretches], axis=1)
+        curves.append(Curve(name, x, values, bool(comparison.divergences(name))))
+    return curves

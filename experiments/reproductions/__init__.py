@@ -1,0 +1,1 @@
+"""Published results, done again: a folder for each, with a page that compares the two."""

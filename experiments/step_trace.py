@@ -1,0 +1,151 @@
+"""What every step does, recorded on the device and read now and then."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from .. import stack
+from ..backends import current as backend
+from ..wrappers.optimizer_wrapper import OptimizerWrapper
+
+Tensor = Any
+Variable = Any
+
+QUANTITIES = ("loss", "learning_rate", "gradient_norm", "step_norm")
+CAPACITY = 4096
+LOSSES_TO_GIVE_UP = 100  # fewer may be batches that a wrapper skips
+
+
+class StepTrace(OptimizerWrapper):
+    """Keeps a row of `QUANTITIES` for each of the last `CAPACITY` steps, and changes nothing.
+
+    The loss is that of the batch, before the step. The learning rate is the effective one of a
+    loss-based wrapper where there is one, else the optimizer's; a `MultiOptimizer` has none. The
+    step is what the weights differ by afterwards, weight decay and averages included.
+    """
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Makes the table, and the count of its rows so far."""
+        if self.built:
+            return
+        super().build(variables)
+        self._table = self.add_variable(
+            (CAPACITY, len(QUANTITIES)), initializer="zeros", dtype="float32", name="trace"
+        )
+        self._rows = self.add_variable((), initializer="zeros", dtype="int32", name="rows")
+
+    def apply_inner(
+        self, gradients: list[Tensor | None], variables: list[Variable], loss: Tensor | None
+    ) -> None:
+        """Does the step, and compares the weights before and after it."""
+        known = [gradient for gradient in gradients if gradient is not None]
+        before = backend.snapshot(variables)
+        learning_rate = self._learning_rate()
+        super().apply_inner(gradients, variables, loss)
+        steps = [
+            ops.subtract(after, value)
+            for after, value in zip(backend.snapshot(variables), before, strict=True)
+        ]
+        row = (
+            np.nan if loss is None else loss,
+            learning_rate if (effective := self._effective_learning_rate()) is None else effective,
+            _norm(known),
+            _norm(steps),
+        )
+        place = self._rows % CAPACITY
+        self._table.assign(
+            ops.slice_update(
+                ops.convert_to_tensor(self._table),
+                (place, ops.zeros_like(place)),
+                ops.stack([ops.cast(value, "float32") for value in row])[None],
+            )
+        )
+        self._rows.assign(self._rows + 1)
+
+    def _learning_rate(self) -> Any:
+        try:
+            return self.learning_rate
+        except AttributeError:  # Keras' MultiOptimizer has one in each part
+            return np.nan
+
+    def _effective_learning_rate(self) -> Any | None:
+        measuring = (
+            member
+            for member in stack.walk(self.inner_optimizer)
+            if "effective_learning_rate" in getattr(member, "measured", ())
+        )
+        member = next(measuring, None)
+        return None if member is None else member.effective_learning_rate
+
+    def rows_from(self, start: int) -> np.ndarray:
+        """The rows of the steps from that one on: steps × quantities."""
+        if not self.built:
+            return np.empty((0, len(QUANTITIES)), "float32")
+        rows = int(self._rows)
+        if rows - start > CAPACITY:
+            raise ValueError(
+                f"{rows - start} steps were made at once, of which {CAPACITY} can be recorded. "
+                f"Give the model's `steps_per_execution` a value of at most {CAPACITY // 2}."
+            )
+        return ops.convert_to_numpy(self._table)[np.arange(start, rows) % CAPACITY]
+
+
+class TraceReader(keras.callbacks.Callback):
+    """Reads a trace as it fills, and stops training when the loss stays not finite."""
+
+    def __init__(self, trace: StepTrace) -> None:
+        super().__init__()
+        self._trace = trace
+        self._batches_unread = 0
+        self._batches_of_epoch = 0
+        self._rows_before = 0  # the epoch
+        self.learning_rates: list[float] = []  # the mean of each epoch
+        self.rows = np.empty((0, len(QUANTITIES)), "float32")
+
+    @property
+    def diverged_at(self) -> int | None:
+        """The first of the steps since which no loss was finite, from 1; None if the last is."""
+        finite = np.flatnonzero(np.isfinite(self.rows[:, QUANTITIES.index("loss")]))
+        first = finite[-1] + 1 if len(finite) else 0
+        return None if first == len(self.rows) else int(first) + 1
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Reads before rows are overwritten; an execution may be of half the capacity."""
+        self._batches_unread += batch + 1 - self._batches_of_epoch
+        self._batches_of_epoch = batch + 1
+        if self._batches_unread >= CAPACITY // 2:
+            self._read()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Reads what there is."""
+        self._read()
+        self._batches_of_epoch = 0
+        of_epoch = self.rows[self._rows_before :, QUANTITIES.index("learning_rate")]
+        self.learning_rates.append(float(of_epoch.mean()) if len(of_epoch) else np.nan)
+        self._rows_before = len(self.rows)
+
+    def _read(self) -> None:
+        model = self.model  # on JAX this brings the state of the last step into the variables
+        self.rows = np.concatenate([self.rows, self._trace.rows_from(len(self.rows))])
+        self._batches_unread = 0
+        if self.diverged_at and len(self.rows) >= self.diverged_at + LOSSES_TO_GIVE_UP:
+            model.stop_training = True
+
+
+def traced(optimizer: keras.optimizers.Optimizer) -> tuple[keras.optimizers.Optimizer, StepTrace]:
+    """The optimizer with a trace around it, and the trace."""
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        trace = StepTrace(optimizer.inner_optimizer)  # inside it, where the loss is not scaled
+        optimizer.inner_optimizer = trace
+        return optimizer, trace
+    trace = StepTrace(optimizer)
+    return trace, trace
+
+
+def _norm(tensors: Sequence[Tensor]) -> Tensor:
+    return ops.sqrt(backend.dot(tensors, tensors)) if tensors else 0.0

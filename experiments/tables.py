@@ -1,0 +1,134 @@
+"""Tables of results: for the terminal, in Markdown, CSV and JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import rich.box
+import rich.markup
+import rich.table
+
+from ..optimizers import catalogue as optimizers
+from .comparison import Comparison
+
+NAMES = {
+    "loss": "training loss",
+    "accuracy": "training accuracy",
+    "val_loss": "test loss",
+    "val_accuracy": "test accuracy",
+    "seconds": "seconds per epoch",
+}
+
+
+def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table whose first column, the names, is aligned left and the others right."""
+    rule = ["---"] + ["---:"] * (len(columns) - 1)
+    return "".join(f"| {' | '.join(row)} |\n" for row in [columns, rule, *rows])
+
+
+def terminal(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> rich.table.Table:
+    """The same for `rich`."""
+    table = rich.table.Table(title=title, box=rich.box.SIMPLE_HEAD, title_justify="left")
+    for column in columns:
+        table.add_column(column, justify="left" if column == columns[0] else "right")
+    for row in rows:
+        table.add_row(*(rich.markup.escape(cell) for cell in row))
+    return table
+
+
+def coded(row: Sequence[str]) -> list[str]:
+    """The row with its first cell, if it is a stack's text, as code in a Markdown table."""
+    name, *others = row
+    is_stack = name.partition("|")[0].partition("(")[0].strip() in optimizers.names()
+    return [f"`{name}`".replace("|", "\\|") if is_stack else name, *others]
+
+
+def milestones(wanted: Iterable[int], last: int) -> list[int]:
+    """Those of the wanted that a run reaches, and its last."""
+    return sorted({step for step in wanted if step < last} | {last})
+
+
+def columns(comparison: Comparison) -> list[str]:
+    """The headings of `rows`."""
+    return ["optimizer", *(heading(quantity) for quantity in _shown(comparison))]
+
+
+def rows(comparison: Comparison) -> list[list[str]]:
+    """For each optimizer its name and the final results, mean ± standard deviation."""
+    return [
+        [name, *(_final(comparison, name, quantity) for quantity in _shown(comparison))]
+        for name in comparison.records
+    ]
+
+
+def _shown(comparison: Comparison) -> list[str]:
+    left_out = ("accuracy", "learning_rate", "seconds")
+    return [*(name for name in comparison.quantities if name not in left_out), "seconds"]
+
+
+def heading(quantity: str) -> str:
+    """What a quantity is called."""
+    return NAMES.get(quantity, quantity.replace("val_", "test "))
+
+
+def _final(comparison: Comparison, name: str, quantity: str) -> str:
+    if quantity == "seconds":
+        seconds = comparison.by_epoch(name, quantity)
+        # The first epoch compiles.
+        return f"{np.nanmedian(seconds[:, 1:] if seconds.shape[1] > 1 else seconds):.2g}"
+    divergences = comparison.divergences(name)
+    if divergences:
+        steps = f"step {min(divergences.values()):,}"
+        if len(divergences) == comparison.seeds:
+            return f"diverged at {steps}"
+        return f"diverged at {steps} ({len(divergences)} of {comparison.seeds} seeds)"
+    return mean_and_deviation(quantity, comparison.final(name, quantity))
+
+
+def mean_and_deviation(quantity: str, values: np.ndarray) -> str:
+    """Over seeds; of an accuracy in per cent, of anything else to a number of digits."""
+    if quantity.endswith("accuracy"):
+        return f"{100 * values.mean():.1f} % ± {100 * values.std():.1f}"
+    return f"{values.mean():#.3g} ± {values.std():.1g}"
+
+
+def as_csv(comparison: Comparison) -> str:
+    """A row for each optimizer, seed and epoch."""
+    quantities = comparison.quantities
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["optimizer", "seed", "epoch", *quantities, "diverged_at_step"])
+    for name in comparison.records:
+        values = [comparison.by_epoch(name, quantity) for quantity in quantities]
+        for seed, record in enumerate(comparison.records[name]):
+            for epoch in range(len(record.epochs["seconds"])):
+                numbers = [value[seed, epoch] for value in values]
+                writer.writerow([name, seed, epoch + 1, *numbers, record.diverged_at])
+    return text.getvalue()
+
+
+def as_json(comparison: Comparison, about: Mapping) -> str:
+    """The settings, and for each optimizer and seed the final results."""
+    results = {
+        name: [
+            {
+                **{
+                    quantity: _finite(comparison.final(name, quantity)[seed])
+                    for quantity in comparison.quantities
+                },
+                "diverged_at_step": record.diverged_at,
+                "stopped": record.stopped,
+            }
+            for seed, record in enumerate(records)
+        ]
+        for name, records in comparison.records.items()
+    }
+    return json.dumps({"settings": about, "results": results}, indent=2) + "\n"
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
