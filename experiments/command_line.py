@@ -63,7 +63,9 @@ def _start_again(backend: str, arguments: Sequence[str]) -> None:
 
 
 def _complain(command: str, error: Exception) -> None:
-    print(f"stepwrap {command}: {error}", *getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)
+    print(
+        f"stepwrap {command}: {error}", *getattr(error, "__notes__", ()), sep="\n", file=sys.stderr
+    )
 
 
 # The subcommands.
@@ -132,8 +134,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
 
     def command(name: str, run: Callable, summary: str) -> argparse.ArgumentParser:
-        added = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
-        added.add_argument("--traceback", action="store_true", help="show where an error comes from")
+        added = commands.add_parser(
+            name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
+        )
+        added.add_argument(
+            "--traceback", action="store_true", help="show where an error comes from"
+        )
         added.set_defaults(run=run)
         return added
 
@@ -143,9 +149,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_count(one, "--seeds", 3, "how many initial weights (default: 3)")
 
     one = command("compare", _compare, "train with several stacks of optimizers, and compare them")
-    one.add_argument(
-        "stacks", nargs="+", metavar="STACK", help="such as 'adam(1e-3) | normalized'"
-    )
+    one.add_argument("stacks", nargs="+", metavar="STACK", help="such as 'adam(1e-3) | normalized'")
     _add_training(one, "output/compare")
 
     one = command("sweep", _sweep, "train with stacks at several learning rates")
@@ -170,7 +174,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_resources(one)
 
     for name, catalogue in {
-        "tasks": tasks, "wrappers": wrappers, "optimizers": optimizers, "reproductions": reproductions
+        "tasks": tasks,
+        "wrappers": wrappers,
+        "optimizers": optimizers,
+        "reproductions": reproductions,
     }.items():
         functions = {entry: catalogue.get(entry) for entry in catalogue.names()}
         command(name, lambda options, functions=functions: _list(functions), f"list the {name}")
@@ -178,7 +185,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_training(parser: argparse.ArgumentParser, output: str) -> None:
-    parser.add_argument("--task", default="digits-mlp", help="see `stepwrap tasks` (default: digits-mlp)")
+    parser.add_argument(
+        "--task", default="digits-mlp", help="see `stepwrap tasks` (default: digits-mlp)"
+    )
     _add_count(parser, "--epochs", None, "how many (default: the task's)")
     _add_count(parser, "--seeds", 3, "how many initial weights and orders of samples (default: 3)")
     _add_count(parser, "--samples", None, "at most so many to train and to test on (default: all)")
@@ -205,7 +214,9 @@ def _add_resources(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_count(parser: argparse.ArgumentParser, option: str, default: int | None, words: str) -> None:
+def _add_count(
+    parser: argparse.ArgumentParser, option: str, default: int | None, words: str
+) -> None:
     parser.add_argument(option, type=_count, default=default, metavar="N", help=words)
 
 

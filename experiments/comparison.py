@@ -34,7 +34,12 @@ class Comparison:
     @property
     def quantities(self) -> list[str]:
         """What was measured by epoch, "loss" first."""
-        names = {name: None for records in self.records.values() for one in records for name in one.epochs}
+        names = {
+            name: None
+            for records in self.records.values()
+            for one in records
+            for name in one.epochs
+        }
         return sorted(names, key=lambda name: (name != "loss", name))
 
     def by_epoch(self, name: str, quantity: str) -> np.ndarray:
@@ -47,7 +52,9 @@ class Comparison:
 
     def by_step(self, name: str, quantity: str) -> np.ndarray:
         """Seeds × steps; NaN where training had ended early."""
-        most = max(len(record.steps[quantity]) for records in self.records.values() for record in records)
+        most = max(
+            len(record.steps[quantity]) for records in self.records.values() for record in records
+        )
         rows = np.full((self.seeds, most), np.nan)
         for row, record in zip(rows, self.records[name], strict=True):
             values = record.steps[quantity]

@@ -37,7 +37,9 @@ class Progress:
 
     def show(self, description: str) -> None:
         """Says what is being done."""
-        short = description if len(description) <= 60 else f"{description[:40]} … {description[-17:]}"
+        short = (
+            description if len(description) <= 60 else f"{description[:40]} … {description[-17:]}"
+        )
         self._bar.update(self._task, description=short)
 
     def epoch(self, name: str, seed: int) -> None:

@@ -72,9 +72,7 @@ def step_panels(comparison: Comparison) -> list[Panel]:
         "step_norm": "norm of the step",
     }
     return [
-        Panel(
-            curves_by_step(comparison, quantity), "step", heading, log_x=comparison.full_batch
-        )
+        Panel(curves_by_step(comparison, quantity), "step", heading, log_x=comparison.full_batch)
         for quantity, heading in quantities.items()
     ]
 

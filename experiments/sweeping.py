@@ -48,7 +48,9 @@ def sweep(
         ValueError: If a template has no `LR`, or there is no learning rate; and as `compare`.
     """
     stacks = _filled(templates, learning_rates)
-    plan = Plan([text for texts in stacks.values() for text in texts], task, output=output, **options)
+    plan = Plan(
+        [text for texts in stacks.values() for text in texts], task, output=output, **options
+    )
     console = rich.console.Console(quiet=quiet)
     comparison = plan.run(console)
 
@@ -56,7 +58,12 @@ def sweep(
     console.print(tables.terminal(caption(comparison), columns, rows))
     plan.folder.write("table.md", tables.markdown(columns, map(tables.coded, rows)))
     write_results(comparison, plan.folder)
-    panel = Panel(curves(comparison, stacks, learning_rates), "learning rate", "final training loss", log_x=True)
+    panel = Panel(
+        curves(comparison, stacks, learning_rates),
+        "learning rate",
+        "final training loss",
+        log_x=True,
+    )
     draw([panel], caption(comparison), plan.folder.path / "results")
     show_files(plan.folder, console)
     return comparison

@@ -34,7 +34,9 @@ def terminal(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) 
     """The same for `rich`."""
     table = rich.table.Table(title=title, box=rich.box.SIMPLE_HEAD, title_justify="left")
     for column in columns:
-        table.add_column(column, justify="left" if column == columns[0] else "right")
+        table.add_column(
+            column, justify="left" if column == columns[0] else "right", overflow="fold"
+        )
     for row in rows:
         table.add_row(*(rich.markup.escape(cell) for cell in row))
     return table
@@ -59,10 +61,22 @@ def columns(comparison: Comparison) -> list[str]:
 
 def rows(comparison: Comparison) -> list[list[str]]:
     """For each optimizer its name and the final results, mean ± standard deviation."""
-    return [
-        [name, *(_final(comparison, name, quantity) for quantity in _shown(comparison))]
-        for name in comparison.records
-    ]
+    return [[name, *_results(comparison, name)] for name in comparison.records]
+
+
+def _results(comparison: Comparison, name: str) -> list[str]:
+    *measured, seconds = _shown(comparison)
+    took = comparison.by_epoch(name, seconds)
+    took = took[:, 1:] if took.shape[1] > 1 else took  # the first epoch compiles
+    speed = "–" if np.isnan(took).all() else f"{np.nanmedian(took):.2g}"
+    if divergences := comparison.divergences(name):
+        share = f" ({len(divergences)} of {comparison.seeds} seeds)" if comparison.seeds > 1 else ""
+        words = f"diverged at step {min(divergences.values()):,}{share}"
+        return [words, *("–" for _ in measured[1:]), speed]
+    finals = (
+        mean_and_deviation(quantity, comparison.final(name, quantity)) for quantity in measured
+    )
+    return [*finals, speed]
 
 
 def _shown(comparison: Comparison) -> list[str]:
@@ -73,20 +87,6 @@ def _shown(comparison: Comparison) -> list[str]:
 def heading(quantity: str) -> str:
     """What a quantity is called."""
     return NAMES.get(quantity, quantity.replace("val_", "test "))
-
-
-def _final(comparison: Comparison, name: str, quantity: str) -> str:
-    if quantity == "seconds":
-        seconds = comparison.by_epoch(name, quantity)
-        # The first epoch compiles.
-        return f"{np.nanmedian(seconds[:, 1:] if seconds.shape[1] > 1 else seconds):.2g}"
-    divergences = comparison.divergences(name)
-    if divergences:
-        steps = f"step {min(divergences.values()):,}"
-        if len(divergences) == comparison.seeds:
-            return f"diverged at {steps}"
-        return f"diverged at {steps} ({len(divergences)} of {comparison.seeds} seeds)"
-    return mean_and_deviation(quantity, comparison.final(name, quantity))
 
 
 def mean_and_deviation(quantity: str, values: np.ndarray) -> str:

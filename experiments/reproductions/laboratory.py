@@ -87,7 +87,9 @@ class Laboratory:
             **self._options,
         )
         size = "" if length.samples is None else f", at most {length.samples:,} samples"
-        fast_or_full = f"--fast, {full.epochs} epochs and {full.seeds} seeds in full: " if self.fast else ""
+        fast_or_full = (
+            f"--fast, {full.epochs} epochs and {full.seeds} seeds in full: " if self.fast else ""
+        )
         self.console.print(
             f"{self.name}, {part}: {fast_or_full}{len(plan.stacks)} optimizers, {length.epochs} "
             f"epochs, {length.seeds} seeds{size}",
