@@ -64,7 +64,7 @@ class Plan:
                 for name, make in self.stacks.items()
             },
             "epochs": self.epochs,
-            "seeds": self.seeds,
+            "seeds": list(range(self.seeds)),
             "samples": samples,
         }
         self.folder = RunFolder(output, settings, force)
@@ -90,9 +90,10 @@ class Plan:
                 "already.",
                 soft_wrap=True,
             )
-        with Progress(console, self.epochs * len(missing)) as progress:
+        if missing:
             load = self._load if self.jobs > 1 else lambda: self.task
-            run_all(missing, load, self.jobs, progress)
+            with Progress(console, self.epochs * len(missing)) as progress:
+                run_all(missing, load, self.jobs, progress)
         records: dict[str, list[Record]] = {name: [] for name in self.stacks}
         for job in wanted:
             records[job.name].append(Record.load(job.path))

@@ -44,29 +44,24 @@ def caption(comparison: Comparison) -> str:
 
 
 def result_panels(comparison: Comparison) -> list[Panel]:
-    """Training loss, and what was measured on the test data."""
+    """Training loss, and the first metric of the test data, or else the loss of it."""
     if comparison.full_batch:
-        loss = Panel(curves_by_step(comparison, "loss"), "step", tables.NAMES["loss"], log_x=True)
+        panels = [Panel(curves_by_step(comparison, "loss"), "step", "training loss", log_x=True)]
     else:
-        loss = Panel(curves_by_epoch(comparison, "loss"), "epoch", tables.NAMES["loss"])
+        panels = [Panel(curves_by_epoch(comparison, "loss"), "epoch", "training loss")]
     measured = [quantity for quantity in comparison.quantities if quantity.startswith("val_")]
-    return [
-        loss,
-        *(
-            Panel(
-                curves_by_epoch(comparison, quantity),
-                "epoch",
-                tables.heading(quantity),
-                log_y=quantity == "val_loss",
-            )
-            for quantity in measured
-        ),
-    ]
+    measured.sort(key=lambda quantity: quantity == "val_loss")
+    for quantity in measured[:1]:
+        curves = curves_by_epoch(comparison, quantity)
+        heading = tables.heading(quantity)
+        panels.append(Panel(curves, "epoch", heading, log_y=quantity == "val_loss"))
+    return panels
 
 
 def step_panels(comparison: Comparison) -> list[Panel]:
     """What the steps were."""
     quantities = {
+        "loss": "loss of the batch",
         "learning_rate": "effective learning rate",
         "gradient_norm": "norm of the gradient",
         "step_norm": "norm of the step",

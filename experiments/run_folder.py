@@ -15,6 +15,8 @@ from typing import Any
 
 import keras
 
+from .. import __version__
+
 SETTINGS = "run.json"
 RECORDS = "records"
 
@@ -94,7 +96,7 @@ class RunFolder:
                     file.write(bytes(2**20))
                 os.fsync(file.fileno())
             about = {
-                "command": shlex.join([pathlib.Path(sys.argv[0]).name, *sys.argv[1:]]),
+                "command": _command(),
                 "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
                 "settings": self.settings,
             }
@@ -117,12 +119,18 @@ class RunFolder:
         return self.path / name
 
 
+def _command() -> str:
+    program = pathlib.Path(sys.argv[0]).name
+    return shlex.join(["stepwrap" if program == "__main__.py" else program, *sys.argv[1:]])
+
+
 def versions() -> dict[str, str]:
     """What results depend on beside the settings."""
     backend = keras.backend.backend()
-    names = ("stepwrap", "keras", "numpy", backend)
+    names = ("keras", "numpy", backend)
     return {
         "python": platform.python_version(),
+        "stepwrap": __version__,
         **{name: importlib.metadata.version(name) for name in names},
     }
 
