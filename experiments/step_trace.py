@@ -45,7 +45,7 @@ class StepTrace(OptimizerWrapper):
         """Does the step, and compares the weights before and after it."""
         known = [gradient for gradient in gradients if gradient is not None]
         before = backend.snapshot(variables)
-        learning_rate = self._learning_rate()
+        learning_rate = self._nominal_learning_rate()
         super().apply_inner(gradients, variables, loss)
         steps = [
             ops.subtract(after, value)
@@ -67,7 +67,7 @@ class StepTrace(OptimizerWrapper):
         )
         self._rows.assign(self._rows + 1)
 
-    def _learning_rate(self) -> Any:
+    def _nominal_learning_rate(self) -> Any:
         try:
             return self.learning_rate
         except AttributeError:  # Keras' MultiOptimizer has one in each part

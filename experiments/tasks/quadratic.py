@@ -6,6 +6,7 @@ import pathlib
 
 import keras
 import numpy as np
+import sklearn.datasets
 from keras import ops
 
 from ..task import Task
@@ -24,10 +25,9 @@ def quadratic(folder: pathlib.Path | None = None) -> Task:
 
         f(x) = 0.5 (x − x*)ᵀ Q (x − x*),
 
-    which has the same gradients and is 0 at the minimum. Q, b and the start are drawn as in the
-    published experiment: b and the start are normal, and Q = Vᵀ(1 + diag(u))V, where 1 is the
-    matrix of ones, u is uniform between 0 and 1 and V is orthogonal. One eigenvalue is near 100
-    and the others fall from 1 to about 0.01. Every seed has another f.
+    which has the same gradients and is 0 at the minimum. Q is scikit-learn's random positive
+    definite matrix, b and the start are normal. One eigenvalue is near 100 and the others fall from
+    1 to about 0.01. Every seed has another f; that of seed 0 is the published one.
 
     Reference:
         github.com/titu1994/keras-normalized-optimizers, "Convex Optimization".
@@ -55,9 +55,7 @@ def _model(optimizer: keras.optimizers.Optimizer) -> keras.Model:
 
 def random_instance() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Q, x* and the start, from NumPy's global generator; vectors are columns."""
-    orthogonal, _ = np.linalg.qr(np.random.normal(size=(DIMENSIONS, DIMENSIONS)))
-    spread = 1 + np.diag(np.random.uniform(size=DIMENSIONS))
-    matrix = orthogonal.T @ spread @ orthogonal
+    matrix = sklearn.datasets.make_spd_matrix(DIMENSIONS)
     b = np.random.normal(size=(DIMENSIONS, 1))
     start = np.random.normal(size=(DIMENSIONS, 1))
     return matrix, np.linalg.solve(matrix, -b), start
