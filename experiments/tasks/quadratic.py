@@ -26,7 +26,7 @@ def quadratic(folder: pathlib.Path | None = None) -> Task:
         f(x) = 0.5 (x − x*)ᵀ Q (x − x*),
 
     which has the same gradients and is 0 at the minimum. Q is scikit-learn's random positive
-    definite matrix, b and the start are normal. One eigenvalue is near 100 and the others fall from
+    definite matrix, −b and the start are normal. One eigenvalue is near 100 and the others fall from
     1 to about 0.01. Every seed has another f; that of seed 0 is the published one.
 
     Reference:
@@ -56,6 +56,6 @@ def _model(optimizer: keras.optimizers.Optimizer) -> keras.Model:
 def random_instance() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Q, x* and the start, from NumPy's global generator; vectors are columns."""
     matrix = sklearn.datasets.make_spd_matrix(DIMENSIONS)
-    b = np.random.normal(size=(DIMENSIONS, 1))
+    minus_b = np.random.normal(size=(DIMENSIONS, 1))
     start = np.random.normal(size=(DIMENSIONS, 1))
-    return matrix, np.linalg.solve(matrix, -b), start
+    return matrix, np.linalg.solve(matrix, minus_b), start
