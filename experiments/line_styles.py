@@ -1,8 +1,9 @@
 """Which colour and dashes the line of a stack has: the same in every picture, as far as it goes.
 
-The base optimizer decides the hue, the wrappers decide the dashes, and the arguments of the base
-make the color a little lighter or darker. Lightness comes in few levels, far enough apart that
-lines whose dashes are the same differ in greyscale and to the colour-blind.
+The base optimizer decides the colour and the wrappers decide the dashes. Of stacks that differ in
+arguments only, one keeps that look in a picture, and the others are dashed otherwise, or lighter or
+darker. Lightness comes in few levels, far enough apart that lines with the same dashes differ in
+greyscale and to the colour-blind.
 """
 
 from __future__ import annotations
@@ -28,6 +29,16 @@ DASHES = (
     (5, 1.5, 1.2, 1.5, 1.2, 1.5),
     (2.6, 1.5),
 )
+
+WRAPPERS = {  # indices of `DASHES`; other wrappers, and several, have any but the first
+    "normalized": 1,
+    "l4": 2,
+    "gradient_noise": 2,
+    "learning_rate_dropout": 3,
+    "lookahead": 4,
+    "coupled_weight_decay": 5,
+    "gradient_dropout": 6,
+}
 
 
 @dataclass(frozen=True)
@@ -133,18 +144,14 @@ def looks(panels: Sequence[Iterable[str]]) -> dict[str, Look]:
 
 def _by_preference(name: str) -> list[Look]:
     """Every look that keeps the hue, the stack's own first."""
-    first, *wrappers = stages(name)
     hue = HUES.get(base(name)) or _hue_of_a_stranger(base(name))
-    arguments = first[len(_before_bracket(first)) :]
-    level = hue.level + (_hash(arguments) % 3 - 1 if arguments else 0)
-    level = min(max(level, 0), len(LEVELS) - 1)
-    wrapped_in = "|".join(map(_before_bracket, wrappers))
-    dashes = 1 + _hash(wrapped_in) % (len(DASHES) - 1) if wrappers else 0
+    wrappers = "|".join(map(_before_bracket, stages(name)[1:]))
+    any_but_solid = 1 + _hash(wrappers) % (len(DASHES) - 1)
+    dashes = WRAPPERS.get(wrappers, any_but_solid) if wrappers else 0
+    levels = sorted(range(len(LEVELS)), key=lambda level: abs(level - hue.level))
     return [
-        Look(hue, shade, DASHES[(dashes + turn) % len(DASHES)])
-        for shade, turn in itertools.product(
-            sorted(range(len(LEVELS)), key=lambda other: abs(other - level)), range(len(DASHES))
-        )
+        Look(hue, level, DASHES[(dashes + turn) % len(DASHES)])
+        for level, turn in itertools.product(levels, range(len(DASHES)))
     ]
 
 
