@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from sklearn.isotonic import isotonic_regression
@@ -30,13 +30,20 @@ def wrap(name: str, width: float, measure: Measure, lines: int | None = 3) -> st
             continue
         if number:
             filled.append("")
-        for piece in re.split(r"(?<=, )|(?<=_)|(?<=\()", stage.strip()):
+        for piece in _pieces(stage.strip(), width, measure):
             if filled[-1].strip() and measure(filled[-1] + piece.rstrip()) > width:
                 filled.append("  ")
             filled[-1] += piece
     if lines is not None and len(filled) > lines:
         filled[lines - 1 :] = [f"… {filled[-1].strip()}"]
     return "\n".join(shorten(line.rstrip(), width, measure) for line in filled)
+
+
+def _pieces(stage: str, width: float, measure: Measure) -> Iterator[str]:
+    """Its arguments, and the parts of those that are too long for a line."""
+    for argument in re.split(r"(?<=, )", stage):
+        fits = measure(f"  {argument}") <= width
+        yield from [argument] if fits else re.split(r"(?<=[_(])", argument)
 
 
 def shorten(text: str, width: float, measure: Measure) -> str:

@@ -29,7 +29,7 @@ DASHES = (
     (5, 1.5, 1.2, 1.5, 1.2, 1.5),
     (2.6, 1.5),
 )
-
+SHADES = (0, -1, 1, -2, 2, -1, 1)  # levels that lines with these dashes are lighter, or darker
 WRAPPERS = {  # indices of `DASHES`; other wrappers, and several, have any but the first
     "normalized": 1,
     "l4": 2,
@@ -58,14 +58,14 @@ class Hue:
 
 HUES = {
     "sgd": Hue(270, 3, 0),
-    "adam": Hue(52, 68, 3),
-    "rmsprop": Hue(155, 48, 2),
+    "adam": Hue(52, 68, 4),
+    "rmsprop": Hue(155, 48, 3),
     "l4adam": Hue(280, 48, 1),
-    "l4mom": Hue(248, 40, 4),
+    "l4mom": Hue(248, 40, 3),
     "adamw": Hue(30, 65, 2),
     "radam": Hue(315, 58, 1),
     "nadam": Hue(350, 60, 3),
-    "adadelta": Hue(100, 50, 4),
+    "adadelta": Hue(100, 50, 2),
     "adagrad": Hue(195, 34, 2),
     "adamax": Hue(75, 60, 4),
     "adafactor": Hue(110, 35, 1),
@@ -148,11 +148,17 @@ def _by_preference(name: str) -> list[Look]:
     wrappers = "|".join(map(_before_bracket, stages(name)[1:]))
     any_but_solid = 1 + _hash(wrappers) % (len(DASHES) - 1)
     dashes = WRAPPERS.get(wrappers, any_but_solid) if wrappers else 0
-    levels = sorted(range(len(LEVELS)), key=lambda level: abs(level - hue.level))
+    turns = [(dashes + turn) % len(DASHES) for turn in range(len(DASHES))]
     return [
-        Look(hue, level, DASHES[(dashes + turn) % len(DASHES)])
-        for level, turn in itertools.product(levels, range(len(DASHES)))
+        Look(hue, _reflected(hue.level + SHADES[turn] + more), DASHES[turn])
+        for more, turn in itertools.product(range(len(LEVELS)), turns)
     ]
+
+
+def _reflected(level: int) -> int:
+    """A level that there is, as far from the end as this one is beyond it."""
+    last = len(LEVELS) - 1
+    return last - abs(last - abs(level) % (2 * last))
 
 
 def _clashes(look: Look, taken: Iterable[Look]) -> int:

@@ -67,14 +67,14 @@ class Panel:
     background: Sequence[Curve] = ()
 
 
-def grouped(panel: Panel, most: int = 8, together: int = 4) -> list[Panel]:
+def grouped(panel: Panel, most: int = 9, together: int = 4) -> list[Panel]:
     """A panel for each base optimizer, with the other curves behind in grey.
 
     An optimizer that has only one curve shares a panel with those before or after it.
 
     Args:
         panel: What to take apart.
-        most: How many curves stay in one panel. Default: 8.
+        most: How many curves stay in one panel. Default: 9.
         together: How many a panel has otherwise, at most. Default: 4.
     """
     if len(panel.curves) <= most:

@@ -16,8 +16,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.text import Annotation
-from matplotlib.textpath import TextPath
+from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from matplotlib.transforms import offset_copy
 
@@ -65,8 +66,11 @@ def figure_of(panels: Sequence[Panel], title: str, center: Center = np.mean) -> 
     columns = min(len(panels), 2)
     rows = math.ceil(len(panels) / columns)
     figure = Figure(figsize=(WIDTH, 5.4), dpi=150, layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.06)
     FigureCanvasAgg(figure)
-    figure.suptitle(textwrap.fill(title, 95), x=0.01, ha="left", color=INK, fontsize=12)
+    figure.suptitle(
+        textwrap.fill(title, 95), x=0.01, ha="left", color=INK, fontsize=12, parse_math=False
+    )
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for spare in grid[len(panels) :]:
         spare.set_axis_off()
@@ -110,7 +114,9 @@ def _frame(axes: Axes, panel: Panel) -> None:
         axes.set_xscale("log")
         _ticks(axes.xaxis, np.inf)
     else:
-        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=not panel.sweep))
+        axes.xaxis.set_major_locator(
+            MaxNLocator(5, steps=[1, 2, 5, 10], integer=not panel.sweep, min_n_ticks=1)
+        )
 
 
 def _ticks(axis: matplotlib.axis.Axis, decades: float) -> None:
@@ -151,6 +157,8 @@ def _draw_curves(
     else:
         ends = [Line(axes, curve, center).draw(look[curve.name]) for curve in panel.curves]
     axes.margins(x=0.02)
+    if len({x for curve in panel.curves for x in curve.x}) == 1 and not panel.log_x:
+        axes.set_xlim(ends[0][0] - 0.5, ends[0][0] + 0.5)
     return ends
 
 
@@ -177,7 +185,7 @@ def _with_end(name: str, end: str, width: float) -> str:
 
 def _write(axes: Axes, name: str, end: Point, look: Look) -> Annotation:
     """A name beside the panel, at the height of the line's end, with a line from there."""
-    beside = offset_copy(axes.transAxes, axes.figure, x=18, units="points")
+    beside = offset_copy(axes.transAxes, axes.figure, x=15, units="points")
     height = (axes.transData + axes.transAxes.inverted()).transform(end)[1]
     early = end[0] < axes.dataLim.x1
     return axes.annotate(
@@ -189,6 +197,7 @@ def _write(axes: Axes, name: str, end: Point, look: Look) -> Annotation:
         fontsize=NAME_SIZE,
         va="center",
         annotation_clip=False,
+        parse_math=False,  # a regular expression may have "$" in it
         arrowprops={
             "arrowstyle": "-",
             "color": look.color,
@@ -213,7 +222,8 @@ def _spread(axes: Axes, names: Sequence[Annotation]) -> None:
 
 def _width(text: str) -> float:
     """In points."""
-    return TextPath((0, 0), text, size=NAME_SIZE).get_extents().width
+    font = FontProperties(size=NAME_SIZE)
+    return text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]
 
 
 def _height(text: str) -> float:

@@ -22,6 +22,9 @@ def make_room(axes: Axes, panels: Sequence[Panel], center: Center) -> float:
     most = max(len(_marked(panel, top, center)) for panel in panels)
     if most:
         axes.set_ylim(low, _at_height(axes, 1 / (1 - min(most * ROW, HIGHEST_STRIP))))
+        for minor in (False, True):
+            ticks = axes.get_yticks(minor=minor)
+            axes.yaxis.set_ticks(ticks[(ticks >= low) & (ticks <= top)], minor=minor)
     return top
 
 
@@ -36,7 +39,20 @@ def draw(
     marked = _marked(panel, top, center)
     begin = axes.transAxes.inverted().transform(axes.transData.transform((1, top)))[1]
     if marked:
-        axes.axhspan(top, axes.get_ylim()[1], color=STRIP, linewidth=0, zorder=0)
+        over_bands = 1.5
+        axes.axhspan(top, axes.get_ylim()[1], color=STRIP, linewidth=0, zorder=over_bands)
+        what = "diverged" if any(_lost(curve).any() for curve in marked) else "above"
+        axes.annotate(
+            what,
+            (0, (1 + begin) / 2),
+            (-4, 0),
+            "axes fraction",
+            "offset points",
+            color=axes.yaxis.label.get_color(),
+            fontsize=10,
+            ha="right",
+            va="center",
+        )
     heights = {
         curve.name: _at_height(axes, 1 - (row + 0.5) * (1 - begin) / len(marked))
         for row, curve in enumerate(marked)
