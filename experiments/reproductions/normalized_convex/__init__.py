@@ -1,0 +1,1 @@
+"""Normalised gradients on a convex quadratic function, at six learning rates."""
