@@ -1,0 +1,149 @@
+"""A curve within the limits of its axes: the line, the band, the marks, and where it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from .line_styles import Look
+from .panels import Curve
+
+Center = Callable[..., np.ndarray]
+Point = tuple[float, float]
+ROW = 0.055  # of a panel's height, for the crosses of one curve of a sweep
+
+
+def over_seeds(curve: Curve, reduce: Center) -> np.ndarray:
+    """The mean, or whatever `reduce` is, of the seeds that are finite; NaN where none is."""
+    finite = np.isfinite(curve.values)
+    values = np.clip(curve.values.astype("float64"), -1e300, 1e300)  # so that sums are finite
+    if finite.all():
+        return reduce(values, axis=0)
+    columns = [column[there] for column, there in zip(values.T, finite.T, strict=True)]
+    return np.array([reduce(column, axis=0) if len(column) else np.nan for column in columns])
+
+
+class Line:
+    """A curve of time as it is drawn.
+
+    Args:
+        axes: Where, with scales and limits that stay.
+        curve: What.
+        center: What of the seeds is the line.
+    """
+
+    def __init__(self, axes: Axes, curve: Curve, center: Center) -> None:
+        self.axes = axes
+        middle = over_seeds(curve, center)
+        there = np.isfinite(middle)
+        if axes.get_xscale() == "log":
+            there &= curve.x > 0
+        self.x = curve.x[there]
+        self.broken_off = not np.isfinite(middle[-1])
+        self.low, self.high = self._logarithms(np.array(axes.get_ylim()))
+        self.y, self.least, self.most = (
+            self._within_reach(values[there])
+            for values in (middle, over_seeds(curve, np.min), over_seeds(curve, np.max))
+        )
+
+    def draw_behind(self, color: str) -> None:
+        """Only the line, thin."""
+        self.axes.plot(self.x, self._values(self.y), color=color, linewidth=1, zorder=1)
+
+    def draw(self, look: Look) -> Point:
+        """Draws line and band, marks an end that is not that of `x`, and returns the end."""
+        least, middle, most = map(self._values, (self.least, self.y, self.most))
+        alone = len(self.x) == 1
+        if alone:
+            self.axes.vlines(self.x, least, most, color=look.color, alpha=0.3, linewidth=5)
+        self.axes.fill_between(self.x, least, most, color=look.color, alpha=0.14, linewidth=0)
+        self.axes.plot(
+            self.x,
+            middle,
+            color=look.color,
+            linestyle=look.linestyle,
+            linewidth=1.9,
+            marker="o" if alone else None,
+        )
+        x, y, marker = self._end()
+        if marker:
+            mark(self.axes, [x], [self._values(y)], marker, look)
+        return x, self._values(y)
+
+    def _end(self) -> tuple[float, float, str]:
+        """Where the line ends, or leaves the panel for good, and the marker that says so."""
+        if not len(self.x):
+            return self.axes.get_xlim()[1], self.high, ""
+        inside = np.flatnonzero((self.low <= self.y) & (self.y <= self.high))
+        last = inside[-1] if len(inside) else -1
+        if last == len(self.y) - 1:
+            return self.x[last], self.y[last], "x" if self.broken_off else ""
+        upwards = self.y[last + 1] > self.high
+        edge, marker = (self.high, "^") if upwards else (self.low, "v")
+        if last == -1:
+            return self.x[0], edge, marker
+        across = self.x[last : last + 2], self.y[last : last + 2]
+        order = slice(None) if upwards else slice(None, None, -1)  # np.interp wants it rising
+        return np.interp(edge, across[1][order], across[0][order]), edge, marker
+
+    def _within_reach(self, values: np.ndarray) -> np.ndarray:
+        """Scaled, and not so far outside that Agg could not fill the band."""
+        span = self.high - self.low
+        return np.clip(self._logarithms(values), self.low - span, self.high + span)
+
+    def _logarithms(self, values: np.ndarray) -> np.ndarray:
+        if self.axes.get_yscale() == "linear":
+            return values
+        return np.log10(np.maximum(values, 1e-320))
+
+    def _values(self, scaled: np.ndarray) -> np.ndarray:
+        return scaled if self.axes.get_yscale() == "linear" else 10.0**scaled
+
+
+def draw_sweep(axes: Axes, curve: Curve, center: Center, look: Look, row: int) -> Point:
+    """Draws line, band and points over what was chosen, and returns where the line ends.
+
+    Where a seed diverged there is a cross at the upper edge, and the line leads there if all did
+    or if it would leave the panel.
+    """
+    line = Line(axes, curve, center)
+    height = row_height(axes, row)
+    middle = over_seeds(curve, center)
+    lost = ~np.isfinite(curve.values).all(axis=0)
+    above = ~(middle <= axes.get_ylim()[1])
+    axes.fill_between(
+        line.x,
+        line._values(line.least),
+        line._values(line.most),
+        color=look.color,
+        alpha=0.14,
+        linewidth=0,
+    )
+    y = np.where(above, height, middle)
+    axes.plot(curve.x, y, color=look.color, linestyle=look.linestyle, linewidth=1.9)
+    axes.plot(curve.x[~above], y[~above], "o", color=look.color, markersize=4)
+    mark(axes, curve.x[lost], np.full(lost.sum(), height), "x", look)
+    mark(axes, curve.x[above & ~lost], y[above & ~lost], "^", look)
+    return curve.x[-1], y[-1]
+
+
+def row_height(axes: Axes, row: int) -> float:
+    """The height of a row of crosses, counted from the upper edge."""
+    axes_to_data = axes.transAxes + axes.transData.inverted()
+    return axes_to_data.transform((0, 1 - (row + 0.6) * ROW))[1]
+
+
+def mark(axes: Axes, x: np.ndarray, y: np.ndarray, marker: str, look: Look) -> None:
+    """Markers that may stand on the edge of the panel."""
+    axes.plot(
+        x,
+        y,
+        marker,
+        color=look.color,
+        markersize=7,
+        markeredgewidth=2 if marker == "x" else 0,
+        clip_on=False,
+        zorder=5,
+    )
