@@ -1,1 +1,5 @@
 """Published results, done again: a folder for each, with a page that compares the two."""
+
+from .l4_regression import experiment as l4_regression
+
+__all__ = ["l4_regression"]
