@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 
-def number(values: np.ndarray, form: str = ".2g", center: Callable = np.mean) -> str:
+def number(values: np.ndarray, form: str = "#.2g", center: Callable = np.mean) -> str:
     """The mean over seeds, or what `center` is; that seeds diverged, if their values say so.
 
     Args:
