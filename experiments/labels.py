@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from sklearn.isotonic import isotonic_regression
@@ -12,26 +13,37 @@ from .line_styles import stages
 Measure = Callable[[str], float]
 
 
-def wrap(name: str, width: float, measure: Measure, lines: int | None = 2) -> str:
-    """A stack's text in lines that begin with a stage.
+def wrap(name: str, width: float, measure: Measure, lines: int | None = 3) -> str:
+    """A stack's text in lines: a new one for a stage, or within one that is longer than a line.
 
     Args:
         name: The text.
-        width: What a line may measure. A stage that is longer is shortened in its middle.
+        width: What a line may measure.
         measure: How wide a text is.
-        lines: How many there may be; of more, those in the middle are left out, as "…" says.
-            None for any number.
+        lines: How many there may be; "…" stands for others before the last. None for any number.
     """
-    filled: list[str] = []
-    for stage in stages(name):
-        longer = f"{filled[-1]} | {stage}" if filled else stage
-        if filled and measure(longer) <= width:
-            filled[-1] = longer
-        else:
-            filled.append(shorten(f"| {stage}" if filled else stage, width, measure))
+    filled = [""]
+    for number, stage in enumerate(stages(name)):
+        stage = f" | {stage}" if number else stage
+        if measure(filled[-1] + stage) <= width:
+            filled[-1] += stage
+            continue
+        if number:
+            filled.append("")
+        for piece in _pieces(stage.strip(), width, measure):
+            if filled[-1].strip() and measure(filled[-1] + piece.rstrip()) > width:
+                filled.append("  ")
+            filled[-1] += piece
     if lines is not None and len(filled) > lines:
-        filled = [*filled[: lines - 1], shorten(f"| … {filled[-1]}", width, measure)]
-    return "\n".join(filled)
+        filled[lines - 1 :] = [f"… {filled[-1].strip()}"]
+    return "\n".join(shorten(line.rstrip(), width, measure) for line in filled)
+
+
+def _pieces(stage: str, width: float, measure: Measure) -> Iterator[str]:
+    """Its arguments, and the parts of those that are too long for a line."""
+    for argument in re.split(r"(?<=, )", stage):
+        fits = measure(f"  {argument}") <= width
+        yield from [argument] if fits else re.split(r"(?<=[_(])", argument)
 
 
 def shorten(text: str, width: float, measure: Measure) -> str:
@@ -45,7 +57,7 @@ def shorten(text: str, width: float, measure: Measure) -> str:
 
 
 def wrap_all(names: Sequence[str], width: float, measure: Measure) -> list[str]:
-    """Every text in two lines at most, or in as many as it takes to tell them apart."""
+    """Every text in few lines, or in as many as it takes to tell them apart."""
     short = [wrap(name, width, measure) for name in names]
     return [
         text if short.count(text) == 1 else wrap(name, width, measure, lines=None)

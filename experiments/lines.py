@@ -12,7 +12,7 @@ from .panels import Curve
 
 Center = Callable[..., np.ndarray]
 Point = tuple[float, float]
-ROW = 0.055  # of a panel's height, for the crosses of one curve of a sweep
+LINE_WIDTH = 1.9
 
 
 def over_seeds(curve: Curve, reduce: Center) -> np.ndarray:
@@ -41,6 +41,7 @@ class Line:
         if axes.get_xscale() == "log":
             there &= curve.x > 0
         self.x = curve.x[there]
+        self.first = curve.x[0]
         self.broken_off = not np.isfinite(middle[-1])
         self.low, self.high = self._logarithms(np.array(axes.get_ylim()))
         self.y, self.least, self.most = (
@@ -54,17 +55,17 @@ class Line:
 
     def draw(self, look: Look) -> Point:
         """Draws line and band, marks an end that is not that of `x`, and returns the end."""
-        least, middle, most = map(self._values, (self.least, self.y, self.most))
         alone = len(self.x) == 1
+        self.draw_band(look)
         if alone:
-            self.axes.vlines(self.x, least, most, color=look.color, alpha=0.3, linewidth=5)
-        self.axes.fill_between(self.x, least, most, color=look.color, alpha=0.14, linewidth=0)
+            band = self._values(self.least), self._values(self.most)
+            self.axes.vlines(self.x, *band, color=look.color, alpha=0.3, linewidth=5)
         self.axes.plot(
             self.x,
-            middle,
+            self._values(self.y),
             color=look.color,
             linestyle=look.linestyle,
-            linewidth=1.9,
+            linewidth=LINE_WIDTH,
             marker="o" if alone else None,
         )
         x, y, marker = self._end()
@@ -72,10 +73,15 @@ class Line:
             mark(self.axes, [x], [self._values(y)], marker, look)
         return x, self._values(y)
 
+    def draw_band(self, look: Look) -> None:
+        """The range over the seeds."""
+        band = self._values(self.least), self._values(self.most)
+        self.axes.fill_between(self.x, *band, color=look.color, alpha=0.14, linewidth=0)
+
     def _end(self) -> tuple[float, float, str]:
         """Where the line ends, or leaves the panel for good, and the marker that says so."""
         if not len(self.x):
-            return self.axes.get_xlim()[1], self.high, ""
+            return self.first, self.high, "x"
         inside = np.flatnonzero((self.low <= self.y) & (self.y <= self.high))
         last = inside[-1] if len(inside) else -1
         if last == len(self.y) - 1:
@@ -100,39 +106,6 @@ class Line:
 
     def _values(self, scaled: np.ndarray) -> np.ndarray:
         return scaled if self.axes.get_yscale() == "linear" else 10.0**scaled
-
-
-def draw_sweep(axes: Axes, curve: Curve, center: Center, look: Look, row: int) -> Point:
-    """Draws line, band and points over what was chosen, and returns where the line ends.
-
-    Where a seed diverged there is a cross at the upper edge, and the line leads there if all did
-    or if it would leave the panel.
-    """
-    line = Line(axes, curve, center)
-    height = row_height(axes, row)
-    middle = over_seeds(curve, center)
-    lost = ~np.isfinite(curve.values).all(axis=0)
-    above = ~(middle <= axes.get_ylim()[1])
-    axes.fill_between(
-        line.x,
-        line._values(line.least),
-        line._values(line.most),
-        color=look.color,
-        alpha=0.14,
-        linewidth=0,
-    )
-    y = np.where(above, height, middle)
-    axes.plot(curve.x, y, color=look.color, linestyle=look.linestyle, linewidth=1.9)
-    axes.plot(curve.x[~above], y[~above], "o", color=look.color, markersize=4)
-    mark(axes, curve.x[lost], np.full(lost.sum(), height), "x", look)
-    mark(axes, curve.x[above & ~lost], y[above & ~lost], "^", look)
-    return curve.x[-1], y[-1]
-
-
-def row_height(axes: Axes, row: int) -> float:
-    """The height of a row of crosses, counted from the upper edge."""
-    axes_to_data = axes.transAxes + axes.transData.inverted()
-    return axes_to_data.transform((0, 1 - (row + 0.6) * ROW))[1]
 
 
 def mark(axes: Axes, x: np.ndarray, y: np.ndarray, marker: str, look: Look) -> None:
