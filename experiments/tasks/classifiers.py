@@ -10,9 +10,14 @@ from ..task import Arrays
 from .compiling import compiled
 
 
-def pixels(train: Arrays, test: Arrays, shape: tuple[int, ...]) -> tuple[Arrays, Arrays]:
-    """Bytes as numbers from 0 to 1, each image in this shape."""
-    return tuple((x.reshape(-1, *shape).astype("float32") / 255, y) for x, y in (train, test))
+def scaled(
+    train: Arrays, test: Arrays, shape: tuple[int, ...], lowest: float = 0
+) -> tuple[Arrays, Arrays]:
+    """Images in this shape, with numbers from the lowest to 1 in place of bytes."""
+    return tuple(
+        (x.reshape(-1, *shape).astype("float32") / 255 * (1 - lowest) + lowest, y)
+        for x, y in (train, test)
+    )
 
 
 def relu_network(inputs: int, *widths: int) -> keras.Model:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pathlib
 
+import keras
 import sklearn.datasets
 import sklearn.model_selection
+from keras import layers
 
 from ..task import Arrays, Task
 from .catalogue import task
@@ -32,4 +34,33 @@ def digits_mlp(folder: pathlib.Path | None = None) -> Task:
         test=test,
         epochs=20,
         batch_size=64,
+    )
+
+
+@task("digits-cnn")
+def digits_cnn(folder: pathlib.Path | None = None) -> Task:
+    """A small convolutional network on scikit-learn's handwritten digits."""
+    train, test = load()
+    return Task(
+        name="digits-cnn",
+        model=lambda optimizer: compiled_classifier(_cnn(), optimizer),
+        train=train,
+        test=test,
+        epochs=20,
+        batch_size=64,
+    )
+
+
+def _cnn() -> keras.Model:
+    return keras.Sequential(
+        [
+            keras.Input((64,)),
+            layers.Reshape((8, 8, 1)),
+            layers.Conv2D(16, 3, activation="relu"),
+            layers.Conv2D(32, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dense(64, activation="relu"),
+            layers.Dense(10),
+        ]
     )

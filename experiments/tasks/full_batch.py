@@ -68,4 +68,4 @@ def compiled_full_batch(
     model: FullBatchModel, optimizer: keras.optimizers.Optimizer, steps: int
 ) -> keras.Model:
     """The model, compiled for epochs of so many steps."""
-    return compiled(model, optimizer, steps_per_execution=steps, jit_compile="auto")
+    return compiled(model, optimizer, steps_per_execution=steps)

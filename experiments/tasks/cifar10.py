@@ -1,0 +1,85 @@
+"""CIFAR-10: small photographs, 32×32 pixels in colour, of ten kinds of things."""
+
+from __future__ import annotations
+
+import pathlib
+
+import keras
+from keras import layers
+
+from .. import data
+from ..task import Task
+from .catalogue import task
+from .classifiers import compiled_classifier, scaled
+
+
+@task("cifar-cnn")
+def cifar_cnn(folder: pathlib.Path | None = None) -> Task:
+    """Five convolutions with batch normalisation on CIFAR-10, without pooling.
+
+    A 5×5 convolution and four of 3×3, of 64 filters each, and a dense layer: 808,458 parameters.
+    Pixels are from −1 to 1. The weights start as is usual in Keras, not as in PyTorch.
+
+    Reference:
+        github.com/nicklashansen/neural-net-optimization.
+    """
+    train, test = scaled(*data.load("cifar10", folder), shape=(32, 32, 3), lowest=-1)
+    return Task(
+        name="cifar-cnn",
+        model=lambda optimizer: compiled_classifier(_cnn(), optimizer),
+        train=train,
+        test=test,
+        epochs=30,
+        batch_size=128,
+    )
+
+
+@task("cifar-dropout-cnn")
+def cifar_dropout_cnn(folder: pathlib.Path | None = None) -> Task:
+    """The convolutional network of Keras' old example of CIFAR-10, with pooling and dropout.
+
+    Two pairs of convolutions and two dense layers: 1,250,858 parameters.
+
+    Reference:
+        github.com/titu1994/keras-normalized-optimizers, "CIFAR-10".
+    """
+    train, test = scaled(*data.load("cifar10", folder), shape=(32, 32, 3))
+    return Task(
+        name="cifar-dropout-cnn",
+        model=lambda optimizer: compiled_classifier(_dropout_cnn(), optimizer),
+        train=train,
+        test=test,
+        epochs=30,
+        batch_size=128,
+    )
+
+
+def _cnn(filters: int = 64, depth: int = 4) -> keras.Model:
+    model = keras.Sequential(
+        [
+            keras.Input((32, 32, 3)),
+            layers.Conv2D(filters, 5, padding="same", activation="relu"),
+        ]
+    )
+    for _ in range(depth):
+        model.add(layers.Conv2D(filters, 3, padding="same"))
+        # Of few steps an epoch, Keras' own 0.99 would take many epochs to know the averages.
+        model.add(layers.BatchNormalization(momentum=0.9))
+        model.add(layers.ReLU())
+    model.add(layers.Flatten())
+    model.add(layers.Dense(10))
+    return model
+
+
+def _dropout_cnn() -> keras.Model:
+    model = keras.Sequential([keras.Input((32, 32, 3))])
+    for filters in (32, 64):
+        model.add(layers.Conv2D(filters, 3, padding="same", activation="relu"))
+        model.add(layers.Conv2D(filters, 3, activation="relu"))
+        model.add(layers.MaxPooling2D())
+        model.add(layers.Dropout(0.25))
+    model.add(layers.Flatten())
+    model.add(layers.Dense(512, activation="relu"))
+    model.add(layers.Dropout(0.5))
+    model.add(layers.Dense(10))
+    return model
