@@ -1,5 +1,7 @@
 """Published results, done again: a folder for each, with a page that compares the two."""
 
+from .l4_mnist import experiment as l4_mnist
+from .l4_regression import experiment as l4_regression
 from .normalized_convex import experiment as normalized_convex
 
-__all__ = ["normalized_convex"]
+__all__ = ["l4_mnist", "l4_regression", "normalized_convex"]
