@@ -3,7 +3,15 @@
 from setuptools import find_packages, setup
 
 SUBPACKAGES = find_packages(
-    include=["wrappers", "optimizers", "normalizers", "text", "backends", "experiments"]
+    include=[
+        "wrappers",
+        "optimizers",
+        "normalizers",
+        "text",
+        "backends",
+        "experiments",
+        "experiments.*",
+    ]
 )
 
 setup(
