@@ -14,7 +14,7 @@ from .backends import current as backend
 Tensor = Any
 
 
-class NoMoreSteps(RuntimeError):
+class StalledError(RuntimeError):
     """Too many steps in a row were skipped."""
 
 
@@ -68,7 +68,7 @@ class SkipTally:
         """Raises if too many steps in a row were skipped; does nothing in a graph.
 
         Raises:
-            NoMoreSteps: After `max_consecutive_skips` skipped steps in a row.
+            StalledError: After `max_consecutive_skips` skipped steps in a row.
         """
         counts, in_a_row = self.by_reason(), backend.read(self._in_a_row)
         if counts is None or in_a_row is None or in_a_row[1] < self._most:
@@ -77,7 +77,7 @@ class SkipTally:
         reasons = "; ".join(
             f"{count} times {self._reasons[name]}" for name, count in counts.items() if count
         )
-        raise NoMoreSteps(
+        raise StalledError(
             f"{self._whose} left the weights as they are for {in_a_row[1]} steps in a row "
             f"(max_consecutive_skips={self._most}). Since the start of training: {reasons}. "
             f"{self._remedy}"

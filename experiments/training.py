@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from .. import stack
-from ..skip_tally import NoMoreSteps
+from ..skip_tally import StalledError
 from .record import Record
 from .step_trace import QUANTITIES, StepTrace, TraceReader, traced
 from .task import Task
@@ -52,7 +52,7 @@ def train(
             callbacks=[clock, reader, history, tick],
             verbose=0,
         )
-    except NoMoreSteps as error:
+    except StalledError as error:
         stopped, diverged_at = str(error), len(reader.rows)
     if reader.diverged_at is not None:
         stopped, diverged_at = "The loss is not finite.", reader.diverged_at

@@ -26,8 +26,8 @@ def quadratic(folder: pathlib.Path | None = None) -> Task:
         f(x) = 0.5 (x − x*)ᵀ Q (x − x*),
 
     which has the same gradients and is 0 at the minimum. Q is scikit-learn's random positive
-    definite matrix, −b and the start are normal. One eigenvalue is near 100 and the others fall from
-    1 to about 0.01. Every seed has another f; that of seed 0 is the published one.
+    definite matrix, −b and the start are normal. One eigenvalue is near 100, the others are
+    between 1 and about 0.003. Every seed has another f; that of seed 0 is the published one.
 
     Reference:
         github.com/titu1994/keras-normalized-optimizers, "Convex Optimization".

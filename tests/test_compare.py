@@ -1,0 +1,422 @@
+"""`stepwrap.experiments.compare`: its results, its folder, and what it refuses."""
+
+import csv
+import json
+import math
+
+import keras
+import numpy as np
+import pytest
+
+pytest.importorskip("rich")
+pytest.importorskip("sklearn")
+pytest.importorskip("matplotlib")
+
+import stepwrap
+from cases import BACKEND
+from pretended_training import pretend_training
+from stepwrap.experiments import Comparison, Record, Task, compare, jobs, report, sweep, tables
+from stepwrap.experiments.sweeping import parse_learning_rates
+
+X = np.random.default_rng(0).normal(size=(12, 3)).astype("float32")
+Y = (X.sum(axis=1) > 0).astype("int32")
+
+
+def classifier(optimizer):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer, loss=loss, metrics=["accuracy"], run_eagerly=True)
+    return model
+
+
+TASK = Task("signs", classifier, (X[:8], Y[:8]), (X[8:], Y[8:]), epochs=2, batch_size=4)
+STACKS = ["sgd(0.1)", "sgd(0.1) | normalized"]
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Compares into a folder, without a word and without pictures, which take long."""
+    monkeypatch.setattr(report, "draw", lambda *panels: None)
+
+    def run(stacks, task=TASK, **options):
+        return compare(
+            stacks, task, **{"output": tmp_path / "run", "seeds": 2, "quiet": True, **options}
+        )
+
+    return run
+
+
+def arrays(record):
+    return {
+        **{f"epochs {name}": values for name, values in record.epochs.items()},
+        **{f"steps {name}": values for name, values in record.steps.items()},
+    }
+
+
+def same(record, other):
+    mine, others = arrays(record), arrays(other)
+    return mine.keys() == others.keys() and all(
+        mine[name].tobytes() == others[name].tobytes() for name in mine if name != "epochs seconds"
+    )
+
+
+# Results.
+
+
+def test_every_stack_is_trained_from_every_seed(run):
+    comparison = run(STACKS)
+    assert list(comparison.records) == STACKS
+    assert comparison.seeds == 2
+    for name in STACKS:
+        assert comparison.by_epoch(name, "val_accuracy").shape == (2, 2)
+        assert comparison.by_step(name, "loss").shape == (2, 4)
+        assert np.isfinite(comparison.by_step(name, "gradient_norm")).all()
+
+
+def test_stacks_of_one_seed_start_alike_and_seeds_do_not(run):
+    comparison = run(STACKS)
+    first = [comparison.by_step(name, "loss")[:, 0] for name in STACKS]
+    assert first[0].tolist() == first[1].tolist()
+    assert first[0][0] != first[0][1]
+
+
+def test_random_wrappers_change_neither_the_start_nor_the_order_of_the_samples(run):
+    noise = "sgd(0.1) | gradient_noise(eta=1e-20)"
+    comparison = run(["sgd(0.1)", noise])
+    losses = comparison.by_step("sgd(0.1)", "loss"), comparison.by_step(noise, "loss")
+    np.testing.assert_allclose(*losses, rtol=1e-6)
+
+
+def test_results_do_not_depend_on_what_else_is_compared(run, tmp_path):
+    both = run(STACKS)
+    alone = run(STACKS[1:], output=tmp_path / "alone")
+    for one, other in zip(both.records[STACKS[1]], alone.records[STACKS[1]], strict=True):
+        assert same(one, other)
+
+
+def test_functions_by_name_are_compared_too(run):
+    comparison = run({"half": lambda: keras.optimizers.SGD(0.5), "text": "sgd(0.5)"})
+    assert same(comparison.records["half"][0], comparison.records["text"][0])
+
+
+def test_a_data_set_is_trained_on_as_it_is(run):
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, index):
+            return X[4 * index :][:4], Y[4 * index :][:4]
+
+    comparison = run(["sgd(0.1)"], Task("batches", classifier, Batches(workers=0)), epochs=3)
+    assert comparison.by_step("sgd(0.1)", "loss").shape == (2, 6)
+    assert "val_loss" not in comparison.quantities
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="tf.data is TensorFlow's")
+def test_a_tf_data_set_is_trained_on_as_it_is(run):
+    import tensorflow as tf
+
+    dataset = tf.data.Dataset.from_tensor_slices((X, Y)).batch(4)
+    comparison = run(["sgd(0.1)"], Task("tf", classifier, dataset, dataset), epochs=2)
+    assert comparison.by_step("sgd(0.1)", "loss").shape == (2, 6)
+    assert np.isfinite(comparison.final("sgd(0.1)", "val_loss")).all()
+
+
+def test_a_task_learns_on_the_first_samples(run):
+    comparison = run(["sgd(0.1)"], samples=4)
+    assert comparison.by_step("sgd(0.1)", "loss").shape == (2, 2)
+
+
+def test_one_that_diverges_is_said_to_and_the_others_go_on(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(stepwrap.experiments.step_trace, "LOSSES_TO_GIVE_UP", 2)
+    wild = "sgd(1e38)"
+    steep = Task("steep", classifier, (1e30 * X[:8], Y[:8]), (X[8:], Y[8:]), batch_size=4)
+    comparison = run([wild, "sgd(1e-30)"], steep, epochs=4)
+    record = comparison.records[wild][0]
+    assert comparison.divergences(wild)[0] == record.diverged_at
+    assert not np.isfinite(record.steps["loss"][record.diverged_at - 1 :]).any()
+    assert np.isfinite(record.steps["loss"][: record.diverged_at - 1]).all()
+    assert np.isnan(comparison.final(wild, "val_loss")).all()
+    assert comparison.divergences("sgd(1e-30)") == {}
+    table = (tmp_path / "run" / "table.md").read_text()
+    assert f"`{wild}` | diverged at step {record.diverged_at} (2 of 2 seeds)" in table
+    results = json.loads((tmp_path / "run" / "results.json").read_text())["results"]
+    assert results[wild][0]["diverged_at_step"] == record.diverged_at
+    assert results[wild][0]["val_loss"] is None
+
+
+def test_one_that_makes_no_more_steps_is_told_from_the_others(run):
+    stuck = "sgd(1e38) | skip_non_finite(max_consecutive_skips=2)"
+    comparison = run([stuck], Task("nan", classifier, (X * np.nan, Y), epochs=2), seeds=1)
+    record = comparison.records[stuck][0]
+    assert "steps in a row" in record.stopped or "not finite" in record.stopped
+    assert record.diverged_at == 1
+
+
+# The folder, without training.
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """The seeds that were trained, in pretence, in order."""
+    return pretend_training(monkeypatch)
+
+
+def test_the_folder_holds_settings_records_and_results(run, trained, tmp_path):
+    run(STACKS)
+    folder = tmp_path / "run"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "records",
+        "results.csv",
+        "results.json",
+        "run.json",
+        "table.md",
+    ]
+    settings = json.loads((folder / "run.json").read_text())["settings"]
+    assert settings["seeds"] == [0, 1]
+    assert settings["versions"]["stepwrap"] == stepwrap.__version__
+    assert settings["versions"][BACKEND]
+    assert len(list((folder / "records").iterdir())) == 4
+    with (folder / "results.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 * 2 * 2
+    record = Record.load(folder / "records" / "01_seed1.npz")
+    assert float(rows[-1]["loss"]) == record.epochs["loss"][-1]
+    assert (rows[-1]["optimizer"], rows[-1]["seed"], rows[-1]["epoch"]) == (STACKS[1], "1", "2")
+
+
+def test_a_record_is_read_as_it_was_written(run, trained, tmp_path):
+    record = run(["l4adam"]).records["l4adam"][0]
+    record.save(tmp_path / "again.npz")
+    again = Record.load(tmp_path / "again.npz")
+    assert same(record, again)
+    assert (again.stopped, again.diverged_at) == (record.stopped, record.diverged_at)
+
+
+def test_the_same_call_trains_only_what_is_missing(run, trained, tmp_path):
+    first = run(STACKS)
+    missing = tmp_path / "run" / "records" / "01_seed0.npz"
+    missing.unlink()
+    trained.clear()
+    again = run(STACKS)
+    assert trained == [0]
+    for name in STACKS:
+        assert all(map(same, first.records[name], again.records[name]))
+
+
+def test_what_was_trained_before_an_interruption_is_kept(run, trained, tmp_path, monkeypatch):
+    train, interrupted = jobs.train, []
+
+    def interrupted_train(task, make, seed, *rest):
+        if seed == 1 and not interrupted:
+            interrupted.append(seed)
+            raise KeyboardInterrupt
+        return train(task, make, seed, *rest)
+
+    monkeypatch.setattr(jobs, "train", interrupted_train)
+    with pytest.raises(KeyboardInterrupt):
+        run(STACKS)
+    [kept] = (tmp_path / "run" / "records").iterdir()
+    written = kept.stat().st_mtime_ns
+    assert run(STACKS).seeds == 2
+    assert kept.stat().st_mtime_ns == written
+
+
+def test_another_run_is_not_overwritten(run, trained, tmp_path):
+    run(STACKS)
+    with pytest.raises(FileExistsError, match=r"another run \(epochs: 2 there, 3 here\).*--force"):
+        run(STACKS, epochs=3)
+    assert run(STACKS, epochs=3, force=True).epochs == 3
+
+
+def test_force_starts_anew_and_leaves_other_files_alone(run, trained, tmp_path):
+    run(STACKS)
+    notes = tmp_path / "run" / "notes.txt"
+    notes.write_text("mine")
+    old = tmp_path / "run" / "records" / "01_seed1.npz"
+    run(STACKS[:1], force=True)
+    assert notes.read_text() == "mine"
+    assert not old.exists()
+
+
+def test_a_folder_of_other_files_is_left_alone(run, trained, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.tex").write_text("")
+    with pytest.raises(FileExistsError, match="files that are no run"):
+        run(STACKS)
+
+
+def test_settings_that_cannot_be_read_are_another_run(run, trained, tmp_path):
+    run(STACKS)
+    (tmp_path / "run" / "run.json").write_text("{")
+    with pytest.raises(FileExistsError, match="cannot be read"):
+        run(STACKS)
+
+
+def test_a_folder_that_cannot_be_made_is_said_before_training(run, trained, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="Cannot write the results to the output folder"):
+        run(STACKS, output=tmp_path / "file" / "run")
+    assert trained == []
+
+
+def test_a_full_disk_is_said_before_training(run, trained):
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, limits[1]))  # as large as a file may be
+    try:
+        with pytest.raises(OSError, match="Cannot write the results"):
+            run(STACKS)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert trained == []
+
+
+# Processes.
+
+
+@pytest.mark.long
+def test_processes_give_the_same_results(tmp_path):
+    options = dict(task="digits-mlp", epochs=1, samples=64, seeds=2, quiet=True)
+    one = compare(STACKS, output=tmp_path / "one", **options)
+    two = compare(STACKS, output=tmp_path / "two", jobs=2, **options)
+    for name in STACKS:
+        assert all(map(same, one.records[name], two.records[name]))
+
+
+def test_what_cannot_be_sent_to_processes_is_refused(run):
+    task = Task("mine", lambda optimizer: classifier(optimizer), (X, Y))
+    with pytest.raises(TypeError, match=r"functions of a module.*Write `jobs=1`"):
+        run(STACKS, task, jobs=2)
+
+
+# Bad input.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (dict(stacks=[]), ValueError, "must have at least one"),
+        (dict(stacks="adam"), TypeError, "a list of texts"),
+        (dict(stacks=["adam", "adam"]), ValueError, "Received twice: 'adam'"),
+        (dict(stacks=["adamm"]), ValueError, r"Did you mean 'adam'"),
+        (dict(stacks=["adam | normalized(epsilon=1)"]), TypeError, r"\^"),
+        (dict(stacks={"mine": keras.optimizers.SGD()}), TypeError, "anew for each seed"),
+        (dict(stacks={"mine": lambda: 3}), TypeError, "no optimizer, but 3"),
+        (dict(task="digits-mpl"), ValueError, "Did you mean 'digits-mlp'"),
+        (dict(task=3), TypeError, "`task` must be the name"),
+        (dict(epochs=0), ValueError, "`epochs`.*epochs=0"),
+        (dict(seeds=0), ValueError, "`seeds`.*seeds=0"),
+        (dict(seeds=1.5), TypeError, "`seeds`"),
+        (dict(samples=-1), ValueError, "`samples`"),
+        (dict(jobs=0), ValueError, "`jobs`"),
+        (dict(task="mnist-mlp", data="nowhere"), FileNotFoundError, r"nowhere.*mnist\.npz"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_written(arguments, error, message, run, tmp_path):
+    with pytest.raises(error, match=message):
+        run(**{"stacks": STACKS, **arguments})
+    assert not (tmp_path / "run").exists()
+
+
+def compiled_with_another(optimizer):
+    return classifier("sgd")
+
+
+@pytest.mark.parametrize(
+    ("model", "error", "message"),
+    [
+        (lambda optimizer: None, TypeError, "returned None, no keras.Model"),
+        (compiled_with_another, ValueError, "not compiled with the optimizer it was given"),
+        (lambda optimizer: keras.Sequential(), ValueError, "not compiled with"),
+    ],
+)
+def test_a_model_that_cannot_be_compared_is_refused(model, error, message, run):
+    with pytest.raises(error, match=message) as caught:
+        run(STACKS, Task("mine", model, (X, Y)))
+    assert caught.value.__notes__ == ["This happened in the training of 'sgd(0.1)' from seed 0."]
+
+
+def test_samples_of_a_data_set_are_refused(run):
+    with pytest.raises(ValueError, match=r"samples=3.*is for arrays"):
+        run(STACKS, Task("mine", classifier, [(X, Y)]), samples=3)
+
+
+# Comparisons.
+
+
+def record(losses, diverged_at=None):
+    return Record(
+        epochs={"loss": np.array(losses), "seconds": np.ones(len(losses))},
+        steps={"loss": np.repeat(losses, 2)},
+        diverged_at=diverged_at,
+    )
+
+
+def test_runs_of_different_lengths_end_in_nan():
+    comparison = Comparison("t", 3, False, {"a": [record([3.0, 2, 1]), record([5.0], 2)]})
+    np.testing.assert_equal(comparison.by_epoch("a", "loss"), [[3, 2, 1], [5, np.nan, np.nan]])
+    np.testing.assert_equal(comparison.by_step("a", "loss")[1], [5, 5] + 4 * [np.nan])
+    np.testing.assert_equal(comparison.final("a", "loss"), [1, np.nan])
+    assert comparison.divergences("a") == {1: 2}
+
+
+def test_a_table_has_a_row_for_each_stack():
+    records = {"adam | normalized": [record([3.0, 1.0]), record([3.0, 2.0])]}
+    comparison = Comparison("t", 2, False, records)
+    columns, [row] = tables.columns(comparison), tables.rows(comparison)
+    assert columns == ["optimizer", "training loss", "seconds per epoch"]
+    assert row == ["adam | normalized", "1.50 ± 0.5", "1"]
+    assert tables.markdown(columns, map(tables.coded, [row])).splitlines() == [
+        "| optimizer | training loss | seconds per epoch |",
+        "| --- | ---: | ---: |",
+        r"| `adam \| normalized` | 1.50 ± 0.5 | 1 |",
+    ]
+
+
+# Sweeps.
+
+
+@pytest.mark.parametrize(
+    ("text", "rates"),
+    [
+        ("1e-4:1e-1:log4", [1e-4, 1e-3, 1e-2, 1e-1]),
+        ("0.1:0.5:lin5", [0.1, 0.2, 0.3, 0.4, 0.5]),
+        ("1e-3,0.5", [1e-3, 0.5]),
+        ("0.1", [0.1]),
+    ],
+)
+def test_learning_rates_are_read(text, rates):
+    assert parse_learning_rates(text) == rates
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a", "1:2", "0:1:log3", "1e-3:-1:lin2", "1e-3:1:log0", "1:2:cubic3", "nan", "1,,2"]
+)
+def test_other_texts_are_no_learning_rates(text):
+    with pytest.raises(ValueError, match=r"FROM:TO:logN"):
+        parse_learning_rates(text)
+
+
+def test_a_sweep_finds_the_best_learning_rate(tmp_path):
+    template = "sgd(LR) | normalized"
+    comparison = sweep([template], [1e-6, 0.1], TASK, output=tmp_path / "run", seeds=1, quiet=True)
+    assert list(comparison.records) == ["sgd(1e-06) | normalized", "sgd(0.1) | normalized"]
+    row = (tmp_path / "run" / "table.md").read_text().splitlines()[-1]
+    assert row.startswith(r"| `sgd(LR) \| normalized` | 0.1 |")
+    assert (tmp_path / "run" / "results.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("templates", "rates", "message"),
+    [
+        (["adam(1e-3)"], [0.1], "has no `LR`"),
+        (["adam(LRX)"], [0.1], "has no `LR`"),
+        (["adam(LR)"], [], "at least one learning rate"),
+        (["adam(LR)"], [math.inf], "finite number above 0"),
+    ],
+)
+def test_a_sweep_without_learning_rates_is_refused(templates, rates, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        sweep(templates, rates, TASK, output=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
