@@ -58,7 +58,7 @@ def mnist_deep_mlp(folder: pathlib.Path | None = None) -> Task:
     train, test = scaled(*data.load("mnist", folder), shape=(784,))
     return Task(
         name="mnist-deep-mlp",
-        model=lambda optimizer: compiled_classifier(_deep_mlp(), optimizer),
+        model=lambda optimizer: compiled_classifier(_deep_mlp(), optimizer, xla=True),
         train=train,
         test=test,
         epochs=30,
