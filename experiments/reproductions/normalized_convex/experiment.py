@@ -9,6 +9,7 @@ import numpy as np
 from ... import sweeping
 from ...comparison import Comparison
 from ...pictures import Curve, Panel
+from ..captions import deviation_of_seeds, range_of_seeds
 from ..catalogue import reproduction
 from ..laboratory import Laboratory, Length
 
@@ -26,7 +27,7 @@ PUBLISHED = {
     "adam(LR)": ("≈ −8", "≈ −102", "≈ −154", "≈ −256", "≈ −310", "≈ −382"),
     "rmsprop(LR)": ("≈ −36", "≈ −151", "≈ −201", "≈ −243", "≈ −246", "≈ −242"),
 }
-DRAWN_EVERY = 7  # steps: an odd number shows what goes up and down at every step
+STRETCH = 10  # steps, of which a picture has the lowest and the highest value
 
 
 @reproduction("normalized-convex")
@@ -40,26 +41,24 @@ def normalized_convex(laboratory: Laboratory) -> None:
         full=Length(epochs=10),
         fast=Length(epochs=10, seeds=1),
     )
-    steps, seeds = 100 * comparison.epochs, comparison.seeds
+    function = "A convex quadratic function of 100 variables"
     laboratory.table(
         "normalized_convex",
-        f"A convex quadratic function of 100 variables, {steps:,} steps: value above the minimum, "
-        f"mean ± standard deviation over {seeds} seeds; below it, on the published scale, the "
-        "value for seed 0, which is the published function, and the published one. Two numbers "
-        "are what two successive steps go between.",
+        f"{function}, value above the minimum after 1,000 steps, {deviation_of_seeds(comparison)}. "
+        "Below it, on the published scale, the value for seed 0, which is the published function, "
+        "and the published one. Two numbers are what two successive steps go between.",
         ["optimizer", *(f"LR = {rate:g}" for rate in rates)],
         table_rows(comparison, rates),
     )
-    range_of_seeds = f"mean and range over {seeds} seeds"
     laboratory.picture(
         "normalized_convex",
         [convergence(comparison, rate) for rate in rates],
-        f"A convex quadratic function of 100 variables, {range_of_seeds}",
+        f"{function}, {range_of_seeds(comparison)} and {STRETCH} steps",
     )
     laboratory.picture(
         "normalized_convex_learning_rates",
         [dependence(comparison, rates)],
-        f"A convex quadratic function of 100 variables after {steps:,} steps, {range_of_seeds}",
+        f"{function} after 1,000 steps, {range_of_seeds(comparison)}",
     )
 
 
@@ -109,9 +108,11 @@ def convergence(comparison: Comparison, rate: float) -> Panel:
     curves = []
     for template in STACKS:
         losses = comparison.by_step(at(template, rate), "loss")
-        shown = np.arange(0, losses.shape[1], DRAWN_EVERY)
-        curves.append(Curve(template, shown + 1, losses[:, shown]))
-    return Panel(curves, "step", "value above the minimum", f"LR = {rate:g}")
+        starts = np.arange(0, losses.shape[1], STRETCH)
+        lowest = np.minimum.reduceat(losses, starts, axis=1)
+        highest = np.maximum.reduceat(losses, starts, axis=1)
+        curves.append(Curve(template, starts + 1, np.concatenate([lowest, highest])))
+    return Panel(curves, "step", "value above the minimum", f"LR = {rate:g}", log_y=False)
 
 
 def dependence(comparison: Comparison, rates: Sequence[float]) -> Panel:
@@ -122,5 +123,6 @@ def dependence(comparison: Comparison, rates: Sequence[float]) -> Panel:
         "learning rate",
         "value above the minimum",
         log_x=True,
+        log_y=False,
         sweep=True,
     )
