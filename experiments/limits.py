@@ -26,7 +26,8 @@ def logarithmic(curves: Sequence[np.ndarray], sweep: bool = False) -> tuple[floa
     starts = [statistics.median_low(curve) if sweep else curve[0] for curve in curves]
     start = min(max(starts), min(starts) + DECADES_ABOVE_THE_LOWEST_START)
     low = max(min(map(np.min, curves)), start - DECADES_BELOW_THE_TOP)
-    high = min(max(map(np.max, curves)), start + max(0.5, (start - low) / 4))
+    room = 2 if sweep else max(0.5, (start - low) / 4)
+    high = min(max(map(np.max, curves)), start + room)
     return _with_margin(low, high, least=0.2)
 
 

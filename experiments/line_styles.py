@@ -1,8 +1,9 @@
 """Which colour and dashes the line of a stack has: the same in every picture, as far as it goes.
 
-The base optimizer decides the hue, the wrappers decide the dashes, and the arguments of the base
-make the color a little lighter or darker. Lightness comes in few levels, far enough apart that
-lines whose dashes are the same differ in greyscale and to the colour-blind.
+The base optimizer decides the colour and the wrappers decide the dashes. Of stacks that differ in
+arguments only, one keeps that look in a picture, and the others are dashed otherwise, or lighter or
+darker. Lightness comes in few levels, far enough apart that lines with the same dashes differ in
+greyscale and to the colour-blind.
 """
 
 from __future__ import annotations
@@ -28,6 +29,16 @@ DASHES = (
     (5, 1.5, 1.2, 1.5, 1.2, 1.5),
     (2.6, 1.5),
 )
+SHADES = (0, -1, 1, -2, 2, -1, 1)  # levels that lines with these dashes are lighter, or darker
+WRAPPERS = {  # indices of `DASHES`; other wrappers, and several, have any but the first
+    "normalized": 1,
+    "l4": 2,
+    "gradient_noise": 2,
+    "learning_rate_dropout": 3,
+    "lookahead": 4,
+    "coupled_weight_decay": 5,
+    "gradient_dropout": 6,
+}
 
 
 @dataclass(frozen=True)
@@ -47,14 +58,14 @@ class Hue:
 
 HUES = {
     "sgd": Hue(270, 3, 0),
-    "adam": Hue(52, 68, 3),
-    "rmsprop": Hue(155, 48, 2),
+    "adam": Hue(52, 68, 4),
+    "rmsprop": Hue(155, 48, 3),
     "l4adam": Hue(280, 48, 1),
-    "l4mom": Hue(248, 40, 4),
+    "l4mom": Hue(248, 40, 3),
     "adamw": Hue(30, 65, 2),
     "radam": Hue(315, 58, 1),
     "nadam": Hue(350, 60, 3),
-    "adadelta": Hue(100, 50, 4),
+    "adadelta": Hue(100, 50, 2),
     "adagrad": Hue(195, 34, 2),
     "adamax": Hue(75, 60, 4),
     "adafactor": Hue(110, 35, 1),
@@ -133,19 +144,21 @@ def looks(panels: Sequence[Iterable[str]]) -> dict[str, Look]:
 
 def _by_preference(name: str) -> list[Look]:
     """Every look that keeps the hue, the stack's own first."""
-    first, *wrappers = stages(name)
     hue = HUES.get(base(name)) or _hue_of_a_stranger(base(name))
-    arguments = first[len(_before_bracket(first)) :]
-    level = hue.level + (_hash(arguments) % 3 - 1 if arguments else 0)
-    level = min(max(level, 0), len(LEVELS) - 1)
-    wrapped_in = "|".join(map(_before_bracket, wrappers))
-    dashes = 1 + _hash(wrapped_in) % (len(DASHES) - 1) if wrappers else 0
+    wrappers = "|".join(map(_before_bracket, stages(name)[1:]))
+    any_but_solid = 1 + _hash(wrappers) % (len(DASHES) - 1)
+    dashes = WRAPPERS.get(wrappers, any_but_solid) if wrappers else 0
+    turns = [(dashes + turn) % len(DASHES) for turn in range(len(DASHES))]
     return [
-        Look(hue, shade, DASHES[(dashes + turn) % len(DASHES)])
-        for shade, turn in itertools.product(
-            sorted(range(len(LEVELS)), key=lambda other: abs(other - level)), range(len(DASHES))
-        )
+        Look(hue, _reflected(hue.level + SHADES[turn] + more), DASHES[turn])
+        for more, turn in itertools.product(range(len(LEVELS)), turns)
     ]
+
+
+def _reflected(level: int) -> int:
+    """A level that there is, as far from the end as this one is beyond it."""
+    last = len(LEVELS) - 1
+    return last - abs(last - abs(level) % (2 * last))
 
 
 def _clashes(look: Look, taken: Iterable[Look]) -> int:

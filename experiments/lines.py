@@ -12,7 +12,8 @@ from .panels import Curve
 
 Center = Callable[..., np.ndarray]
 Point = tuple[float, float]
-ROW = 0.055  # of a panel's height, for the crosses of one curve of a sweep
+LINE_WIDTH = 1.9
+MOST_POINTS = 2000  # more cannot be seen, and make large files
 
 
 def over_seeds(curve: Curve, reduce: Center) -> np.ndarray:
@@ -41,12 +42,15 @@ class Line:
         if axes.get_xscale() == "log":
             there &= curve.x > 0
         self.x = curve.x[there]
+        self.first = curve.x[0]
         self.broken_off = not np.isfinite(middle[-1])
         self.low, self.high = self._logarithms(np.array(axes.get_ylim()))
         self.y, self.least, self.most = (
             self._within_reach(values[there])
             for values in (middle, over_seeds(curve, np.min), over_seeds(curve, np.max))
         )
+        if len(self.x) > MOST_POINTS:
+            self._thin()
 
     def draw_behind(self, color: str) -> None:
         """Only the line, thin."""
@@ -54,17 +58,17 @@ class Line:
 
     def draw(self, look: Look) -> Point:
         """Draws line and band, marks an end that is not that of `x`, and returns the end."""
-        least, middle, most = map(self._values, (self.least, self.y, self.most))
         alone = len(self.x) == 1
+        self.draw_band(look)
         if alone:
-            self.axes.vlines(self.x, least, most, color=look.color, alpha=0.3, linewidth=5)
-        self.axes.fill_between(self.x, least, most, color=look.color, alpha=0.14, linewidth=0)
+            band = self._values(self.least), self._values(self.most)
+            self.axes.vlines(self.x, *band, color=look.color, alpha=0.3, linewidth=5)
         self.axes.plot(
             self.x,
-            middle,
+            self._values(self.y),
             color=look.color,
             linestyle=look.linestyle,
-            linewidth=1.9,
+            linewidth=LINE_WIDTH,
             marker="o" if alone else None,
         )
         x, y, marker = self._end()
@@ -72,10 +76,15 @@ class Line:
             mark(self.axes, [x], [self._values(y)], marker, look)
         return x, self._values(y)
 
+    def draw_band(self, look: Look) -> None:
+        """The range over the seeds."""
+        band = self._values(self.least), self._values(self.most)
+        self.axes.fill_between(self.x, *band, color=look.color, alpha=0.14, linewidth=0)
+
     def _end(self) -> tuple[float, float, str]:
         """Where the line ends, or leaves the panel for good, and the marker that says so."""
         if not len(self.x):
-            return self.axes.get_xlim()[1], self.high, ""
+            return self.first, self.high, "x"
         inside = np.flatnonzero((self.low <= self.y) & (self.y <= self.high))
         last = inside[-1] if len(inside) else -1
         if last == len(self.y) - 1:
@@ -87,6 +96,17 @@ class Line:
         across = self.x[last : last + 2], self.y[last : last + 2]
         order = slice(None) if upwards else slice(None, None, -1)  # np.interp wants it rising
         return np.interp(edge, across[1][order], across[0][order]), edge, marker
+
+    def _thin(self) -> None:
+        """Keeps peaks and valleys: what is left looks the same."""
+        starts = np.linspace(0, len(self.x), MOST_POINTS // 2, endpoint=False).astype(int)
+        chunks = np.split(self.y, starts[1:])
+        valleys = starts + [chunk.argmin() for chunk in chunks]
+        peaks = starts + [chunk.argmax() for chunk in chunks]
+        kept = np.unique([0, *valleys, *peaks, len(self.x) - 1])
+        self.x, self.y = self.x[kept], self.y[kept]
+        self.least = np.minimum.reduceat(self.least, kept)
+        self.most = np.maximum.reduceat(self.most, kept)
 
     def _within_reach(self, values: np.ndarray) -> np.ndarray:
         """Scaled, and not so far outside that Agg could not fill the band."""
@@ -100,39 +120,6 @@ class Line:
 
     def _values(self, scaled: np.ndarray) -> np.ndarray:
         return scaled if self.axes.get_yscale() == "linear" else 10.0**scaled
-
-
-def draw_sweep(axes: Axes, curve: Curve, center: Center, look: Look, row: int) -> Point:
-    """Draws line, band and points over what was chosen, and returns where the line ends.
-
-    Where a seed diverged there is a cross at the upper edge, and the line leads there if all did
-    or if it would leave the panel.
-    """
-    line = Line(axes, curve, center)
-    height = row_height(axes, row)
-    middle = over_seeds(curve, center)
-    lost = ~np.isfinite(curve.values).all(axis=0)
-    above = ~(middle <= axes.get_ylim()[1])
-    axes.fill_between(
-        line.x,
-        line._values(line.least),
-        line._values(line.most),
-        color=look.color,
-        alpha=0.14,
-        linewidth=0,
-    )
-    y = np.where(above, height, middle)
-    axes.plot(curve.x, y, color=look.color, linestyle=look.linestyle, linewidth=1.9)
-    axes.plot(curve.x[~above], y[~above], "o", color=look.color, markersize=4)
-    mark(axes, curve.x[lost], np.full(lost.sum(), height), "x", look)
-    mark(axes, curve.x[above & ~lost], y[above & ~lost], "^", look)
-    return curve.x[-1], y[-1]
-
-
-def row_height(axes: Axes, row: int) -> float:
-    """The height of a row of crosses, counted from the upper edge."""
-    axes_to_data = axes.transAxes + axes.transData.inverted()
-    return axes_to_data.transform((0, 1 - (row + 0.6) * ROW))[1]
 
 
 def mark(axes: Axes, x: np.ndarray, y: np.ndarray, marker: str, look: Look) -> None:

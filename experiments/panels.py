@@ -66,13 +66,20 @@ class Panel:
     sweep: bool = False
     background: Sequence[Curve] = ()
 
+    @property
+    def axes(self) -> tuple:
+        """What makes its axes the same as those of another panel."""
+        return self.xlabel, self.ylabel, self.log_x, self.log_y, self.sweep
 
-def grouped(panel: Panel, most: int = 8, together: int = 4) -> list[Panel]:
-    """A panel for each base optimizer or for a few of them, with the other curves behind in grey.
+
+def grouped(panel: Panel, most: int = 9, together: int = 4) -> list[Panel]:
+    """A panel for each base optimizer, with the other curves behind in grey.
+
+    An optimizer that has only one curve shares a panel with those before or after it.
 
     Args:
         panel: What to take apart.
-        most: How many curves stay in one panel. Default: 8.
+        most: How many curves stay in one panel. Default: 9.
         together: How many a panel has otherwise, at most. Default: 4.
     """
     if len(panel.curves) <= most:
@@ -83,7 +90,8 @@ def grouped(panel: Panel, most: int = 8, together: int = 4) -> list[Panel]:
     groups: list[list[Curve]] = []
     for curves in by_base.values():
         curves.sort(key=lambda curve: len(stages(curve.name)))
-        if groups and len(groups[-1]) + len(curves) <= together:
+        alone = groups and 1 in (len(groups[-1]), len(curves))
+        if alone and len(groups[-1]) + len(curves) <= together:
             groups[-1] += curves
         else:
             groups += [curves[i : i + together] for i in range(0, len(curves), together)]
