@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ... import sweeping
 from ...comparison import Comparison
 from ...pictures import Curve, Panel
-from ..captions import deviation_of_seeds, range_of_seeds
+from ..captions import deviation_of_seeds
 from ..catalogue import reproduction
 from ..laboratory import Laboratory, Length
 
@@ -53,12 +52,12 @@ def normalized_convex(laboratory: Laboratory) -> None:
     laboratory.picture(
         "normalized_convex",
         [convergence(comparison, rate) for rate in rates],
-        f"{function}, {range_of_seeds(comparison)} and {STRETCH} steps",
+        f"{function}: the published one, which is that of seed 0; range over {STRETCH} steps",
     )
     laboratory.picture(
         "normalized_convex_learning_rates",
-        [dependence(comparison, rates)],
-        f"{function} after 1,000 steps, {range_of_seeds(comparison)}",
+        [dependence(comparison, seed, rates) for seed in range(comparison.seeds)],
+        f"{function} after 1,000 steps; every seed has another function",
     )
 
 
@@ -104,25 +103,30 @@ def _signed(value: float) -> str:
 
 
 def convergence(comparison: Comparison, rate: float) -> Panel:
-    """The course of all optimizers at one learning rate."""
+    """The course of all optimizers at one learning rate, on the published function and scale."""
     curves = []
     for template in STACKS:
-        losses = comparison.by_step(at(template, rate), "loss")
-        starts = np.arange(0, losses.shape[1], STRETCH)
-        lowest = np.minimum.reduceat(losses, starts, axis=1)
-        highest = np.maximum.reduceat(losses, starts, axis=1)
-        curves.append(Curve(template, starts + 1, np.concatenate([lowest, highest])))
-    return Panel(curves, "step", "value above the minimum", f"LR = {rate:g}", log_y=False)
+        stack = at(template, rate)
+        values = comparison.by_step(stack, "loss")[0]
+        if 0 in comparison.divergences(stack):
+            values[values > 2 * values[0]] = np.nan  # so that the others are seen
+        starts = np.arange(0, len(values), STRETCH)
+        ranges = [reduce.reduceat(values, starts) for reduce in (np.minimum, np.maximum)]
+        curves.append(Curve(template, starts + 1, np.stack(ranges) + PUBLISHED_MINIMUM))
+    return Panel(curves, "step", "value", f"LR = {rate:g}", log_y=False)
 
 
-def dependence(comparison: Comparison, rates: Sequence[float]) -> Panel:
-    """The last value of each optimizer by learning rate."""
-    stacks = {template: [at(template, rate) for rate in rates] for template in STACKS}
+def dependence(comparison: Comparison, seed: int, rates: Sequence[float]) -> Panel:
+    """The last value of each optimizer by learning rate, on the function of one seed."""
+    curves = []
+    for template in STACKS:
+        last = [comparison.final(at(template, rate), "loss")[seed] for rate in rates]
+        curves.append(Curve(template, np.array(rates), np.array([last])))
     return Panel(
-        sweeping.curves(comparison, stacks, rates),
+        curves,
         "learning rate",
         "value above the minimum",
+        f"Seed {seed}, the published function" if seed == 0 else f"Seed {seed}",
         log_x=True,
-        log_y=False,
         sweep=True,
     )
