@@ -40,18 +40,21 @@ def frame(axes: Axes, panel: Panel) -> None:
 def limit(axes: Axes, panels: Sequence[Panel], center: Center) -> None:
     """Chooses scale and limits of the vertical axis, the same for all of these panels."""
     curves = [curve for panel in panels for curve in (*panel.curves, *panel.background)]
-    centers = [over_seeds(curve, center) for curve in curves]
-    centers = [values[np.isfinite(values)] for values in centers]
-    positive = [values[values > 0] for values in centers]
-    if panels[0].log_y and any(map(len, positive)):
+    lines = [over_seeds(curve, center) for curve in curves]
+    values = np.concatenate([np.ravel(curve.values) for curve in curves])
+    if panels[0].log_y and any(np.any(line > 0) for line in lines):
         axes.set_yscale("log")
+        lines = [np.log10(line[np.isfinite(line) & (line > 0)]) for line in lines]
+        values = np.log10(values[np.isfinite(values) & (values > 0)])
         low, high = limits.logarithmic(
-            [np.log10(values) for values in positive if len(values)], panels[0].sweep
+            [line for line in lines if len(line)], values, panels[0].sweep
         )
         axes.set_ylim(10**low, 10**high)
         _ticks(axes.yaxis, high - low)
-    else:
-        axes.set_ylim(*limits.linear([values for values in centers if len(values)] or [[0.0]]))
+    elif np.any(np.isfinite(values)):
+        lines = [line[np.isfinite(line)] for line in lines]
+        values = values[np.isfinite(values)]
+        axes.set_ylim(*limits.linear([line for line in lines if len(line)], values))
 
 
 def _ticks(axis: matplotlib.axis.Axis, decades: float) -> None:

@@ -2,6 +2,14 @@
 
 from .l4_mnist import experiment as l4_mnist
 from .l4_regression import experiment as l4_regression
+from .normalized_cifar import experiment as normalized_cifar
 from .normalized_convex import experiment as normalized_convex
+from .normalized_mlp import experiment as normalized_mlp
 
-__all__ = ["l4_mnist", "l4_regression", "normalized_convex"]
+__all__ = [
+    "l4_mnist",
+    "l4_regression",
+    "normalized_cifar",
+    "normalized_convex",
+    "normalized_mlp",
+]

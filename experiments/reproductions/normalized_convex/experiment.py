@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ... import sweeping
 from ...comparison import Comparison
 from ...pictures import Curve, Panel
+from ..captions import deviation_of_seeds
 from ..catalogue import reproduction
 from ..laboratory import Laboratory, Length
 
@@ -26,7 +26,7 @@ PUBLISHED = {
     "adam(LR)": ("≈ −8", "≈ −102", "≈ −154", "≈ −256", "≈ −310", "≈ −382"),
     "rmsprop(LR)": ("≈ −36", "≈ −151", "≈ −201", "≈ −243", "≈ −246", "≈ −242"),
 }
-DRAWN_EVERY = 7  # steps: an odd number shows what goes up and down at every step
+STRETCH = 10  # steps, of which a picture has the lowest and the highest value
 
 
 @reproduction("normalized-convex")
@@ -40,26 +40,24 @@ def normalized_convex(laboratory: Laboratory) -> None:
         full=Length(epochs=10),
         fast=Length(epochs=10, seeds=1),
     )
-    steps, seeds = 100 * comparison.epochs, comparison.seeds
+    function = "A convex quadratic function of 100 variables"
     laboratory.table(
         "normalized_convex",
-        f"A convex quadratic function of 100 variables, {steps:,} steps: value above the minimum, "
-        f"mean ± standard deviation over {seeds} seeds; below it, on the published scale, the "
-        "value for seed 0, which is the published function, and the published one. Two numbers "
-        "are what two successive steps go between.",
+        f"{function}, value above the minimum after 1,000 steps, {deviation_of_seeds(comparison)}. "
+        "Below it, on the published scale, the value for seed 0, which is the published function, "
+        "and the published one. Two numbers are what two successive steps go between.",
         ["optimizer", *(f"LR = {rate:g}" for rate in rates)],
         table_rows(comparison, rates),
     )
-    range_of_seeds = f"mean and range over {seeds} seeds"
     laboratory.picture(
         "normalized_convex",
         [convergence(comparison, rate) for rate in rates],
-        f"A convex quadratic function of 100 variables, {range_of_seeds}",
+        f"{function}: the published one, which is that of seed 0; range over {STRETCH} steps",
     )
     laboratory.picture(
         "normalized_convex_learning_rates",
-        [dependence(comparison, rates)],
-        f"A convex quadratic function of 100 variables after {steps:,} steps, {range_of_seeds}",
+        [dependence(comparison, seed, rates) for seed in range(comparison.seeds)],
+        f"{function} after 1,000 steps; every seed has another function",
     )
 
 
@@ -105,22 +103,30 @@ def _signed(value: float) -> str:
 
 
 def convergence(comparison: Comparison, rate: float) -> Panel:
-    """The course of all optimizers at one learning rate."""
+    """The course of all optimizers at one learning rate, on the published function and scale."""
     curves = []
     for template in STACKS:
-        losses = comparison.by_step(at(template, rate), "loss")
-        shown = np.arange(0, losses.shape[1], DRAWN_EVERY)
-        curves.append(Curve(template, shown + 1, losses[:, shown]))
-    return Panel(curves, "step", "value above the minimum", f"LR = {rate:g}")
+        stack = at(template, rate)
+        values = comparison.by_step(stack, "loss")[0]
+        if 0 in comparison.divergences(stack):
+            values[values > 2 * values[0]] = np.nan  # so that the others are seen
+        starts = np.arange(0, len(values), STRETCH)
+        ranges = [reduce.reduceat(values, starts) for reduce in (np.minimum, np.maximum)]
+        curves.append(Curve(template, starts + 1, np.stack(ranges) + PUBLISHED_MINIMUM))
+    return Panel(curves, "step", "value", f"LR = {rate:g}", log_y=False)
 
 
-def dependence(comparison: Comparison, rates: Sequence[float]) -> Panel:
-    """The last value of each optimizer by learning rate."""
-    stacks = {template: [at(template, rate) for rate in rates] for template in STACKS}
+def dependence(comparison: Comparison, seed: int, rates: Sequence[float]) -> Panel:
+    """The last value of each optimizer by learning rate, on the function of one seed."""
+    curves = []
+    for template in STACKS:
+        last = [comparison.final(at(template, rate), "loss")[seed] for rate in rates]
+        curves.append(Curve(template, np.array(rates), np.array([last])))
     return Panel(
-        sweeping.curves(comparison, stacks, rates),
+        curves,
         "learning rate",
         "value above the minimum",
+        f"Seed {seed}, the published function" if seed == 0 else f"Seed {seed}",
         log_x=True,
         sweep=True,
     )

@@ -1,0 +1,1 @@
+"""Normalised gradients in a convolutional network on CIFAR-10."""

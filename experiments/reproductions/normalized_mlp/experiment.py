@@ -1,0 +1,50 @@
+"""Normalised gradients in a network of 30 dense layers on MNIST."""
+
+from __future__ import annotations
+
+from ..captions import deviation_of_seeds, range_of_seeds
+from ..catalogue import reproduction
+from ..laboratory import Laboratory
+from ..stages import Published, Stages, columns, panels, rows
+
+NORMALIZED_SGD = "sgd(LR, momentum=0.9, nesterov=True) | normalized('max')"
+NORMALIZED_ADAM = "adam(LR) | normalized('max')"
+STAGES = Stages(
+    stacks=(NORMALIZED_SGD, NORMALIZED_ADAM, "adam(LR)"), learning_rates=(0.01, 0.001, 0.0001)
+)
+BATCH_SIZE = 128
+PUBLISHED = {
+    NORMALIZED_SGD: Published((0.4698, 0.6691, 0.7566, 0.7722), (0.6827, 0.7489, 0.5782), 575),
+    NORMALIZED_ADAM: Published((0.7111, 0.7767, 0.9396, 0.9460), (0.4653, 0.9096, 0.3210), 670),
+    "adam(LR)": Published((0.4033, 0.7361, 0.9276, 0.9432), (0.5087, 0.9138, 0.3801), 670),
+}
+
+
+@reproduction("normalized-mlp")
+def normalized_mlp(laboratory: Laboratory) -> None:
+    """SGD and Adam with normalised gradients in 30 dense layers on MNIST."""
+    full = STAGES.length(epochs=10, seeds=2, samples=60_000)
+    fast = STAGES.length(epochs=1, seeds=1, samples=2_000)
+    length = laboratory.choose(full, fast)
+    stages = len(STAGES.learning_rates)
+    comparison = laboratory.compare(
+        "mnist-deep-mlp",
+        STAGES.with_schedules(length, BATCH_SIZE),
+        "mnist-deep-mlp",
+        full=full,
+        fast=fast,
+    )
+    setting = (
+        f"MNIST, 30 dense layers of 128, {length.samples:,} samples, LR = 0.01, 0.001, 0.0001, "
+        f"for {length.epochs // stages} epochs each"
+    )
+    laboratory.table(
+        "normalized_mlp",
+        f"{setting}, {deviation_of_seeds(comparison)}. Published: 60,000 samples, 10 epochs each, "
+        "1 run.",
+        columns(stages),
+        rows(comparison, stages, length.samples, PUBLISHED, stages),
+    )
+    laboratory.picture(
+        "normalized_mlp", panels([comparison]), f"{setting}, {range_of_seeds(comparison)}"
+    )
