@@ -2,5 +2,6 @@
 
 from .l4_mnist import experiment as l4_mnist
 from .l4_regression import experiment as l4_regression
+from .mix_mnist import experiment as mix_mnist
 
-__all__ = ["l4_mnist", "l4_regression"]
+__all__ = ["l4_mnist", "l4_regression", "mix_mnist"]
