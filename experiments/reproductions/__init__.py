@@ -2,6 +2,7 @@
 
 from .l4_mnist import experiment as l4_mnist
 from .l4_regression import experiment as l4_regression
+from .mix_mnist import experiment as mix_mnist
 from .normalized_cifar import experiment as normalized_cifar
 from .normalized_convex import experiment as normalized_convex
 from .normalized_mlp import experiment as normalized_mlp
@@ -9,6 +10,7 @@ from .normalized_mlp import experiment as normalized_mlp
 __all__ = [
     "l4_mnist",
     "l4_regression",
+    "mix_mnist",
     "normalized_cifar",
     "normalized_convex",
     "normalized_mlp",
