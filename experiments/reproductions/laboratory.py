@@ -56,6 +56,7 @@ class Laboratory:
         self.name = name
         self.output = output
         self.fast = fast
+        self.data = data
         self._options = {"data": data, "jobs": jobs, "force": force}
         self.console = console
         output.mkdir(parents=True, exist_ok=True)

@@ -31,7 +31,7 @@ FAST = Length(epochs=2, seeds=1, samples=2_560)
 @reproduction("mix-mnist")
 def mix_mnist(laboratory: Laboratory) -> None:
     """Eighteen optimizers on MNIST, all at learning rate 1e-3: a 784-64-10 network."""
-    train, test = scaled(*data.load("mnist", laboratory._options["data"]), shape=(784,))
+    train, test = scaled(*data.load("mnist", laboratory.data), shape=(784,))
     task = Task("mnist-small-mlp", compiled_network, train, test, batch_size=128)
     comparison = laboratory.compare("mlp", list(mix.STACKS.values()), task, full=FULL, fast=FAST)
     images = laboratory.choose(FULL, FAST).samples
