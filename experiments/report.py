@@ -7,7 +7,7 @@ import rich.console
 
 from . import tables
 from .comparison import Comparison
-from .pictures import Curve, Panel, draw
+from .pictures import Curve, Panel, draw, grouped
 from .run_folder import RunFolder
 
 POINTS = 150
@@ -16,10 +16,11 @@ POINTS = 150
 def report(comparison: Comparison, folder: RunFolder, console: rich.console.Console) -> None:
     """Shows the table of final results; writes it, all results, and the pictures."""
     columns, rows = tables.columns(comparison), tables.rows(comparison)
-    console.print(tables.terminal(caption(comparison), columns, rows))
+    console.print(tables.terminal(caption(comparison, "mean ± deviation"), columns, rows))
     folder.write("table.md", tables.markdown(columns, map(tables.coded, rows)))
     write_results(comparison, folder)
-    draw(result_panels(comparison), caption(comparison), folder.path / "results")
+    results = [part for panel in result_panels(comparison) for part in grouped(panel)]
+    draw(results, caption(comparison), folder.path / "results")
     draw(step_panels(comparison), caption(comparison), folder.path / "steps")
     show_files(folder, console)
 
@@ -36,9 +37,9 @@ def show_files(folder: RunFolder, console: rich.console.Console) -> None:
     console.print(f"In {folder.path}: {', '.join(names)}", soft_wrap=True, highlight=False)
 
 
-def caption(comparison: Comparison) -> str:
-    """What the results are of."""
-    seeds = "1 seed" if comparison.seeds == 1 else f"mean and range over {comparison.seeds} seeds"
+def caption(comparison: Comparison, over_seeds: str = "mean and range") -> str:
+    """What the results are of, and what is shown of the seeds."""
+    seeds = "1 seed" if comparison.seeds == 1 else f"{over_seeds} over {comparison.seeds} seeds"
     epochs = "1 epoch" if comparison.epochs == 1 else f"{comparison.epochs} epochs"
     return f"{comparison.task}, {epochs}, {seeds}"
 

@@ -55,7 +55,7 @@ def sweep(
     comparison = plan.run(console)
 
     columns, rows = table(comparison, stacks, learning_rates)
-    console.print(tables.terminal(caption(comparison), columns, rows))
+    console.print(tables.terminal(caption(comparison, "mean"), columns, rows))
     plan.folder.write("table.md", tables.markdown(columns, map(tables.coded, rows)))
     write_results(comparison, plan.folder)
     panel = Panel(
@@ -63,6 +63,7 @@ def sweep(
         "learning rate",
         "final training loss",
         log_x=True,
+        sweep=True,
     )
     draw([panel], caption(comparison), plan.folder.path / "results")
     show_files(plan.folder, console)
@@ -135,7 +136,6 @@ def curves(
             template,
             np.array(learning_rates),
             np.stack([comparison.final(text, "loss") for text in texts], axis=1),
-            any(comparison.divergences(text) for text in texts),
         )
         for template, texts in stacks.items()
     ]

@@ -80,13 +80,13 @@ def _results(comparison: Comparison, name: str) -> list[str]:
 
 
 def _shown(comparison: Comparison) -> list[str]:
-    left_out = ("accuracy", "learning_rate", "seconds")
-    return [*(name for name in comparison.quantities if name not in left_out), "seconds"]
+    measured = [name for name in comparison.quantities if name.startswith("val_")]
+    return ["loss", *measured, "seconds"]
 
 
 def heading(quantity: str) -> str:
     """What a quantity is called."""
-    return NAMES.get(quantity, quantity.replace("val_", "test "))
+    return NAMES.get(quantity, quantity.replace("val_", "test ").replace("_", " "))
 
 
 def mean_and_deviation(quantity: str, values: np.ndarray) -> str:

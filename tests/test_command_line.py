@@ -70,7 +70,7 @@ def test_compare(trained, here, capsys):
     assert command_line.main(COMPARE) == 0
     assert trained == [0, 1, 0, 1]
     shown = capsys.readouterr().out
-    assert "digits-mlp, 2 epochs, mean and range over 2 seeds" in shown
+    assert "digits-mlp, 2 epochs, mean ± deviation over 2 seeds" in shown
     assert "adam | normalized" in shown
     folder = here / "output" / "compare"
     assert (folder / "results.png").read_bytes().startswith(b"\x89PNG")
