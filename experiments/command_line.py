@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import inspect
+import logging
 import os
 import pathlib
 import sys
@@ -37,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     backend = getattr(options, "backend", None)
     if backend not in (None, keras.backend.backend()):
         _start_again(backend, arguments)
+    # It warns of functions that are compiled again and again; here every model is another.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     try:
         return options.run(options) or 0
     except (TypeError, ValueError, OSError) as error:

@@ -109,7 +109,7 @@ def _filled(templates: Sequence[str], learning_rates: Sequence[float]) -> dict[s
                 f"{template!r} has no `LR`. Write it where the learning rate stands: 'adam(LR)'."
             )
     return {
-        template: [PLACEHOLDER.sub(f"{rate:g}", template) for rate in rates]
+        template: [PLACEHOLDER.sub(repr(float(rate)), template) for rate in rates]
         for template in templates
     }
 

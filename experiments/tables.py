@@ -30,13 +30,13 @@ def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(row)} |\n" for row in [columns, rule, *rows])
 
 
-def terminal(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> rich.table.Table:
-    """The same for `rich`."""
+def terminal(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> rich.table.Table:
+    """The same for `rich`; names are broken last where the terminal is narrow."""
     table = rich.table.Table(title=title, box=rich.box.SIMPLE_HEAD, title_justify="left")
-    for column in columns:
-        table.add_column(
-            column, justify="left" if column == columns[0] else "right", overflow="fold"
-        )
+    longest = max(len(row[0]) for row in rows)
+    table.add_column(columns[0], overflow="fold", min_width=min(longest, 28))
+    for column in columns[1:]:
+        table.add_column(column, justify="right", overflow="fold")
     for row in rows:
         table.add_row(*(rich.markup.escape(cell) for cell in row))
     return table
