@@ -29,7 +29,7 @@ def learning_rate_demo(laboratory: Laboratory) -> None:
         STACKS,
         "linear-regression",
         full=Length(epochs=10),
-        fast=Length(epochs=10, seeds=1),
+        fast=Length(epochs=6, seeds=1),
     )
     points = "y = 2x + 1 + noise, 100 points"
     laboratory.table(

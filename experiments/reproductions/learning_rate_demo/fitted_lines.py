@@ -59,7 +59,7 @@ def _draw_lines(axes: Axes, lines: Sequence[tuple[float, float]]) -> None:
     for (slope, intercept), shade in zip(lines, shades, strict=True):
         axes.plot(X, slope * X + intercept, color=shade, linewidth=1.6)
     axes.plot(X, 2 * X + 1, color=TRUE_LINE, linestyle=(0, (5, 3)), linewidth=1.6)
-    _name(axes, (-1, -1), "2x + 1", TRUE_LINE, "left", (6, -7))
+    _name(axes, (0.3, 1.6), "2x + 1", TRUE_LINE, "right", (-12, 8))
     for step in (1, len(lines)):
         slope, intercept = lines[step - 1]
         text = "step 1" if step == 1 else str(step)
