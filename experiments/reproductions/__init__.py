@@ -2,6 +2,7 @@
 
 from .l4_mnist import experiment as l4_mnist
 from .l4_regression import experiment as l4_regression
+from .learning_rate_demo import experiment as learning_rate_demo
 from .mix_mnist import experiment as mix_mnist
 from .normalized_cifar import experiment as normalized_cifar
 from .normalized_convex import experiment as normalized_convex
@@ -10,6 +11,7 @@ from .normalized_mlp import experiment as normalized_mlp
 __all__ = [
     "l4_mnist",
     "l4_regression",
+    "learning_rate_demo",
     "mix_mnist",
     "normalized_cifar",
     "normalized_convex",

@@ -14,6 +14,9 @@ from ..pictures import Panel
 from ..report import curves_by_epoch
 from .laboratory import Length
 
+ABOUT_COLUMNS = (
+    "Test accuracy after the first epoch and after each stage, everything else at the end."
+)
 QUANTITIES = ("loss", "val_loss", "accuracy", "val_accuracy")
 
 
@@ -58,11 +61,11 @@ class Published:
 
 
 def columns(stages: int) -> list[str]:
-    """The headings of `rows`."""
-    accuracies = ["epoch 1", *(f"stage {number}" for number in range(1, stages + 1))]
+    """The headings of `rows`; `ABOUT_COLUMNS` says what they mean."""
     return [
         "optimizer",
-        *(f"test accuracy, {when}" for when in accuracies),
+        "epoch 1",
+        *(f"stage {number}" for number in range(1, stages + 1)),
         "training loss",
         "training accuracy",
         "test loss",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..captions import deviation_of_seeds, range_of_seeds
 from ..catalogue import reproduction
 from ..laboratory import Laboratory
-from ..stages import Published, Stages, columns, panels, rows
+from ..stages import ABOUT_COLUMNS, Published, Stages, columns, panels, rows
 
 NORMALIZED_SGD = "sgd(LR, momentum=0.9, nesterov=True) | normalized('l2')"
 NORMALIZED_ADAM = "adam(LR) | normalized('l2')"
@@ -15,6 +15,8 @@ PARTS = {
 }
 MOST_STAGES = 4
 BATCH_SIZE = 128
+FULL = {"epochs": 15, "seeds": 3, "samples": 4_000}  # epochs of each stage
+FAST = {"epochs": 1, "seeds": 1, "samples": 1_000}
 PUBLISHED = {
     NORMALIZED_SGD: Published(
         (0.4031, 0.7272, 0.7811, 0.7925, 0.7954), (0.4927, 0.8239, 0.5953), 255
@@ -27,34 +29,31 @@ PUBLISHED = {
 @reproduction("normalized-cifar")
 def normalized_cifar(laboratory: Laboratory) -> None:
     """SGD and Adam with normalised gradients in a convolutional network on CIFAR-10."""
-    epochs = laboratory.choose(full=15, fast=1)
-    samples = laboratory.choose(full=4_000, fast=1_000)
+    size = laboratory.choose(FULL, FAST)
     comparisons, table_rows = [], []
     for part, stages in PARTS.items():
-        full = stages.length(epochs=15, seeds=3, samples=4_000)
-        fast = stages.length(epochs=1, seeds=1, samples=1_000)
-        length = laboratory.choose(full, fast)
         comparison = laboratory.compare(
             part,
-            stages.with_schedules(length, BATCH_SIZE),
+            stages.with_schedules(stages.length(**size), BATCH_SIZE),
             "cifar-dropout-cnn",
-            full=full,
-            fast=fast,
+            full=stages.length(**FULL),
+            fast=stages.length(**FAST),
         )
         comparisons.append(comparison)
         count = len(stages.learning_rates)
-        table_rows += rows(comparison, count, samples, PUBLISHED, MOST_STAGES)
+        table_rows += rows(comparison, count, size["samples"], PUBLISHED, MOST_STAGES)
     setting = (
-        f"CIFAR-10, a convolutional network, the first {samples:,} samples, {epochs} epochs at "
-        "each LR: 0.01, 0.005, 0.001, 0.0001 for SGD, 0.001, 0.0005, 0.0001 for Adam"
+        f"CIFAR-10, a convolutional network, {size['samples']:,} samples, stages at LR = 0.01, "
+        "0.005, 0.001, 0.0001 (SGD) or 0.001, 0.0005, 0.0001 (Adam), epochs per stage: "
+        f"{size['epochs']}, "
     )
     laboratory.table(
         "normalized_cifar",
-        f"{setting}, {deviation_of_seeds(comparisons[0])}. Published: 50,000 samples, 15 epochs "
-        "each, 1 run.",
+        f"{setting}{deviation_of_seeds(comparisons[0])}. Published: 50,000 samples, epochs per "
+        f"stage: 15, 1 run. {ABOUT_COLUMNS}",
         columns(MOST_STAGES),
         table_rows,
     )
     laboratory.picture(
-        "normalized_cifar", panels(comparisons), f"{setting}, {range_of_seeds(comparisons[0])}"
+        "normalized_cifar", panels(comparisons), f"{setting}{range_of_seeds(comparisons[0])}"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..captions import deviation_of_seeds, range_of_seeds
 from ..catalogue import reproduction
 from ..laboratory import Laboratory
-from ..stages import Published, Stages, columns, panels, rows
+from ..stages import ABOUT_COLUMNS, Published, Stages, columns, panels, rows
 
 NORMALIZED_SGD = "sgd(LR, momentum=0.9, nesterov=True) | normalized('max')"
 NORMALIZED_ADAM = "adam(LR) | normalized('max')"
@@ -35,16 +35,16 @@ def normalized_mlp(laboratory: Laboratory) -> None:
         fast=fast,
     )
     setting = (
-        f"MNIST, 30 dense layers of 128, {length.samples:,} samples, LR = 0.01, 0.001, 0.0001, "
-        f"for {length.epochs // stages} epochs each"
+        f"MNIST, 30 dense layers of 128, {length.samples:,} samples, stages at LR = 0.01, 0.001, "
+        f"0.0001, epochs per stage: {length.epochs // stages}, "
     )
     laboratory.table(
         "normalized_mlp",
-        f"{setting}, {deviation_of_seeds(comparison)}. Published: 60,000 samples, 10 epochs each, "
-        "1 run.",
+        f"{setting}{deviation_of_seeds(comparison)}. Published: 60,000 samples, epochs per stage: "
+        f"10, 1 run. {ABOUT_COLUMNS}",
         columns(stages),
         rows(comparison, stages, length.samples, PUBLISHED, stages),
     )
     laboratory.picture(
-        "normalized_mlp", panels([comparison]), f"{setting}, {range_of_seeds(comparison)}"
+        "normalized_mlp", panels([comparison]), f"{setting}{range_of_seeds(comparison)}"
     )

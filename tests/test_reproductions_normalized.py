@@ -1,0 +1,184 @@
+"""Reproductions of keras-normalized-optimizers, and the demo of learning rates."""
+
+import io
+
+import keras
+import numpy as np
+import pytest
+
+import stepwrap
+
+pytest.importorskip("rich")
+pytest.importorskip("sklearn")
+pytest.importorskip("matplotlib")
+
+import rich.console
+
+from stepwrap.experiments import Comparison, Record
+from stepwrap.experiments.reproductions import catalogue
+from stepwrap.experiments.reproductions.laboratory import Laboratory
+from stepwrap.experiments.reproductions.learning_rate_demo import experiment as learning_rate_demo
+from stepwrap.experiments.reproductions.normalized_cifar import experiment as normalized_cifar
+from stepwrap.experiments.reproductions.normalized_convex import experiment as normalized_convex
+from stepwrap.experiments.reproductions.normalized_mlp import experiment as normalized_mlp
+from stepwrap.experiments.reproductions.stages import Published, Stages, columns, rows
+
+
+def of_steps(losses, diverged_at=None):
+    return Record({}, {"loss": np.array(losses, "float64")}, diverged_at=diverged_at)
+
+
+def of_epochs(accuracies, diverged_at=None):
+    """A record in which every quantity tells by its value which it is and of which epoch."""
+    count = len(accuracies)
+    epochs = {
+        "loss": 3 - np.arange(count) / 10,
+        "accuracy": np.array(accuracies) / 2,
+        "val_loss": 5 - np.arange(count) / 10,
+        "val_accuracy": np.array(accuracies),
+        "seconds": np.array([100.0, *[0.2] * (count - 1)]),
+    }
+    return Record(epochs, {"loss": np.zeros(count)}, diverged_at=diverged_at)
+
+
+def convex(courses):
+    """All stacks at two learning rates, from two seeds; the others fall from 10 to 1."""
+    stacks = [
+        normalized_convex.at(template, rate)
+        for template in normalized_convex.STACKS
+        for rate in (0.005, 0.1)
+    ]
+    usual = [of_steps(np.linspace(10, 1, 20)), of_steps(np.linspace(10, 3, 20))]
+    return Comparison("quadratic", 1, True, {stack: courses.get(stack, usual) for stack in stacks})
+
+
+# Stages of learning rates.
+
+
+@pytest.mark.parametrize("template", ["sgd(LR, momentum=0.9)", "adam(LR) | normalized('max')"])
+def test_a_stage_ends_with_the_last_step_of_its_last_epoch(template):
+    stages = Stages([template], [0.1, 0.01, 0.001])
+    length = stages.length(epochs=2, seeds=1, samples=300)
+    assert length.epochs == 6
+    optimizer = stepwrap.parse(stages.with_schedules(length, batch_size=128)[template])
+    rates = []
+    for step in range(6 * 3):
+        optimizer.iterations.assign(step)
+        rates.append(float(optimizer.learning_rate))
+    np.testing.assert_allclose(rates, np.repeat([0.1, 0.01, 0.001], 6), rtol=1e-6)
+
+
+def test_what_was_published_stands_below_its_own_row():
+    accuracies = [0.1, 0.2, 0.3, 0.5], [0.3, 0.2, 0.3, 0.7]
+    comparison = Comparison(
+        "task",
+        4,
+        False,
+        {"adam(LR)": [*map(of_epochs, accuracies)], "sgd(LR)": [*map(of_epochs, accuracies)]},
+    )
+    published = {"sgd(LR)": Published((0.25, 0.5, 0.75), (1.5, 0.625, 2.5), 99)}
+    own = ["20.0 % ± 10.0", "20.0 % ± 0.0", "60.0 % ± 10.0", "–"]
+    own += ["2.70 ± 0", "30.0 % ± 5.0", "4.70 ± 0", "200"]
+    table = rows(comparison, 2, 1000, published, most_stages=3)
+    assert table == [
+        ["adam(LR)", *own],
+        ["sgd(LR)", *own],
+        ["published", "25.0 %", "50.0 %", "75.0 %", "–", "1.500", "62.5 %", "2.500", "≈ 99"],
+    ]
+    assert {len(row) for row in table} == {len(columns(3))}
+
+
+def test_a_row_of_what_diverged_says_so():
+    records = [of_epochs([0.1, 0.2, 0.3, 0.5]), of_epochs([0.1], diverged_at=7)]
+    [row] = rows(Comparison("task", 4, False, {"sgd(LR)": records}), 2, 1000, {}, 2)
+    assert row == ["sgd(LR)", *["diverged"] * 6, "–"]
+
+
+@pytest.mark.parametrize("experiment", [normalized_mlp, normalized_cifar])
+def test_a_published_accuracy_for_the_first_epoch_and_every_stage(experiment):
+    parts = getattr(experiment, "PARTS", None) or {"": experiment.STAGES}
+    for stages in parts.values():
+        for stack in stages.stacks:
+            published = experiment.PUBLISHED[stack]
+            assert len(published.test_accuracies) == 1 + len(stages.learning_rates)
+
+
+# normalized-convex.
+
+
+def test_the_quadratic_on_the_published_scale_with_what_was_published():
+    back_and_forth = np.tile([100.0, 200.0], 10)
+    comparison = convex(
+        {
+            "rmsprop(0.1)": [of_steps(back_and_forth), of_steps(back_and_forth)],
+            "sgd(0.1, momentum=0.9)": [of_steps([10, 1e9, np.inf], 3), of_steps([10, 1])],
+        }
+    )
+    table = normalized_convex.table_rows(comparison, (0.005, 0.1))
+    own = {row[0]: place for place, row in enumerate(table) if row[0] in normalized_convex.STACKS}
+    assert list(own) == [*normalized_convex.STACKS]
+
+    def below(template):
+        return table[own[template] :][:3]
+
+    assert below("adam(LR)") == [
+        ["adam(LR)", "2.0 ± 1.0", "2.0 ± 1.0"],
+        ["seed 0, published scale", "−452.1", "−452.1"],
+        ["published", "≈ −102", "≈ −382"],
+    ]
+    assert below("rmsprop(LR)")[:2] == [
+        ["rmsprop(LR)", "2.0 ± 1.0", "200.0 ± 0.0"],
+        ["seed 0, published scale", "−452.1", "−253.1…−353.1"],
+    ]
+    assert below("sgd(LR, momentum=0.9)") == [
+        ["sgd(LR, momentum=0.9)", "2.0 ± 1.0", "diverged"],
+        ["seed 0, published scale", "−452.1", "diverged"],
+    ]
+
+
+def test_the_course_on_the_quadratic_is_the_range_of_stretches():
+    losses = np.arange(20.0)
+    losses[[3, 14]] = 30, -30
+    comparison = convex({"adam(0.1)": [of_steps(losses), of_steps(1000 * losses)]})
+    panel = normalized_convex.convergence(comparison, 0.1)
+    curve = next(curve for curve in panel.curves if curve.name == "adam(LR)")
+    np.testing.assert_array_equal(curve.x, [1, 11])
+    expected = np.array([[0, -30], [30, 19]]) + normalized_convex.PUBLISHED_MINIMUM
+    np.testing.assert_allclose(curve.values, expected, rtol=1e-12)
+
+
+# learning-rate-demo.
+
+
+def test_the_table_has_the_loss_after_a_step():
+    records = [of_steps(np.arange(600.0)), of_steps(np.arange(600.0) + 2)]
+    [row] = learning_rate_demo.table_rows(Comparison("line", 6, True, {"sgd": records}))
+    assert row[:5] == ["sgd", "2.00 ± 1", "3.00 ± 1", "6.00 ± 1", "11.0 ± 1"]
+
+
+def test_the_lines_are_those_of_gradient_descent():
+    keras.utils.set_random_seed(0)
+    x, y = learning_rate_demo.random_points()
+    slope = intercept = 0.0
+    expected = []
+    for _ in range(learning_rate_demo.STEPS):
+        error = slope * x + intercept - y
+        slope -= 0.1 * np.mean(2 * error * x)
+        intercept -= 0.1 * np.mean(2 * error)
+        expected.append((slope, intercept))
+    np.testing.assert_allclose(learning_rate_demo.fitted("sgd(0.1)"), expected, rtol=1e-5)
+
+
+def test_learning_rate_demo(tmp_path):
+    console = rich.console.Console(file=io.StringIO(), width=120)
+    laboratory = Laboratory("learning-rate-demo", tmp_path / "demo", fast=True, console=console)
+    catalogue.get("learning-rate-demo")(laboratory)
+    table = (tmp_path / "demo" / "learning_rate_demo_table.md").read_text(encoding="utf-8")
+    assert table.startswith("Fast run")
+    rows = [line for line in table.splitlines() if line.startswith("| `")]
+    assert len(rows) == len(learning_rate_demo.STACKS)
+    for name in ("learning_rate_demo", "learning_rate_demo_loss"):
+        picture = tmp_path / "demo" / f"{name}.png"
+        assert picture.read_bytes().startswith(b"\x89PNG")
+        assert picture.with_suffix(".svg").is_file()
+    assert "learning-rate-demo, linear-regression: --fast" in console.file.getvalue()
