@@ -7,14 +7,14 @@
 #   make bench          the time of a wrapped step against a bare one;  BACKEND as above
 #   make images         the demo's picture and table again, into images/
 #   make l4             L4 and hand-set learning rates on handwritten digits, into images/ (3 minutes)
+#   make reproduce      a published experiment, into its page;  NAME=l4-mnist DATA=folder of the data sets
 #   make catalogue      the README's table of the catalogue, into docs/
 #   make accumulation   gradient accumulation on JAX against Keras' own, into images/ (2 minutes)
-#   make l4-mnist       L4 on MNIST, into images/;  DATA=the folder of mnist.npz (15 minutes)
-#   make l4-regression  L4 on badly conditioned regression, into images/ (5 minutes)
 
 PYTHON ?= python3
 BACKEND ?= tensorflow
 DATA ?=
+NAME ?=
 VENV ?= .venv
 WORKERS ?= auto
 
@@ -26,7 +26,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 OLDEST = $(shell $(PYTHON) -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
 	print(*(name.replace(">=", "==") for name in project["dependencies"] + project["optional-dependencies"]["tensorflow"]))')
 
-.PHONY: demo test test-long test-oldest differences catalogue bench images accumulation l4 l4-mnist l4-regression clean
+.PHONY: demo test test-long test-oldest differences catalogue bench images l4 reproduce accumulation clean
 
 demo: $(VENV)/.installed-$(BACKEND)
 	$(BIN)/python -m stepwrap demo
@@ -57,24 +57,25 @@ bench: $(VENV)/.installed-$(BACKEND)
 	$(BIN)/python benchmarks/adam_step.py
 
 images: demo
-	cp output/demo/digits_loss.png output/demo/digits_table.md images/
+	cp output/demo/results.png images/digits.png
+	cp output/demo/table.md images/digits_table.md
+
+l4: $(VENV)/.installed-$(BACKEND)
+	$(BIN)/stepwrap compare --task digits-mlp --epochs 30 --seeds 3 --output output/l4_digits \
+		"l4adam(fraction=0.15)" "l4adam(fraction=0.25)" "l4mom(fraction=0.15)" "l4mom(fraction=0.25)" \
+		"adam(1e-4)" "adam(1e-3)" "adam(3e-3)" "sgd(0.05, momentum=0.9)" "sgd(0.1, momentum=0.9)"
+	cp output/l4_digits/results.png images/l4_digits.png
+	cp output/l4_digits/steps.png images/l4_digits_steps.png
+	cp output/l4_digits/table.md images/l4_digits_table.md
+
+reproduce: $(VENV)/.installed-$(BACKEND)
+	$(BIN)/stepwrap reproduce $(NAME) $(if $(DATA),--data "$(DATA)")
+	$(BIN)/python docs/reproductions.py $(NAME) output/reproduce/$(NAME)
 
 accumulation: export KERAS_BACKEND := jax
 accumulation: $(VENV)/.installed-jax
 	$(BIN)/python benchmarks/gradient_accumulation.py --repeats 15
 	cp output/gradient_accumulation/gradient_accumulation_jax.md images/gradient_accumulation_table.md
-
-l4: $(VENV)/.installed-$(BACKEND)
-	$(BIN)/python benchmarks/l4_digits.py
-	cp output/l4_digits/l4_digits_*.png output/l4_digits/l4_digits_table.md images/
-
-l4-mnist: $(VENV)/.installed-$(BACKEND)
-	$(BIN)/python benchmarks/l4_mnist.py --data "$(DATA)"
-	cp output/l4_mnist/l4_mnist_table.md images/
-
-l4-regression: $(VENV)/.installed-$(BACKEND)
-	$(BIN)/python benchmarks/l4_regression.py
-	cp output/l4_regression/l4_regression_loss.png output/l4_regression/l4_regression_table.md images/
 
 clean:
 	rm -rf $(VENV) $(VENV)-oldest output build *.egg-info

@@ -33,7 +33,8 @@ def run(output: str | os.PathLike, epochs: int = 30, seeds: int = 3) -> int:
         The exit status: 0 if it does.
     """
     console = rich.console.Console()
-    plan = Plan(STACKS, "digits-mlp", output=output, epochs=epochs, seeds=seeds)
+    # Anew each time: a demo that continues an older one would show nothing.
+    plan = Plan(STACKS, "digits-mlp", output=output, epochs=epochs, seeds=seeds, force=True)
     task = plan.task
     console.print(
         f"\n[bold]stepwrap[/] on handwritten digits: {len(task.train[0])} images to train on, "

@@ -68,7 +68,7 @@ class Plan:
             "samples": samples,
         }
         self.folder = RunFolder(output, settings, force)
-        steps = self.epochs * _steps_per_epoch(self.task)
+        steps = self.epochs * steps_per_epoch(self.task)
         of_records = len(self.stacks) * self.seeds * (16 * steps + 2**12)
         self.folder.start(of_records + 4 * 2**20)  # and pictures
 
@@ -156,7 +156,8 @@ def _optimizer(make: str | Callable) -> keras.optimizers.Optimizer:
     return optimizer
 
 
-def _steps_per_epoch(task: Task) -> int:
+def steps_per_epoch(task: Task) -> int:
+    """How many steps an epoch has, or a guess."""
     if isinstance(task.train, tuple):
         first = keras.tree.flatten(task.train[0])[0]
         return math.ceil(len(first) / task.batch_size)

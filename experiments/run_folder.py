@@ -79,7 +79,7 @@ class RunFolder:
         if not self.path.is_dir():
             return
         shutil.rmtree(self.path / RECORDS, ignore_errors=True)
-        for pattern in (SETTINGS, "results.*", "table.md", "*.png", "*.svg"):
+        for pattern in (SETTINGS, "results.*", "steps.*", "table.md"):
             for file in self.path.glob(pattern):
                 file.unlink()
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from stepwrap.experiments import Record, jobs
+from stepwrap.experiments import Record, jobs, plan
+from stepwrap.experiments.step_trace import QUANTITIES
 
 
 def pretend_training(monkeypatch):
@@ -11,10 +12,14 @@ def pretend_training(monkeypatch):
 
     def train(task, make_optimizer, seed, epochs, on_epoch):
         seeds.append(seed)
-        losses = np.linspace(2 + seed, float(make_optimizer().learning_rate), epochs)
+        learning_rate = float(make_optimizer().learning_rate)
+        measured = ["loss", "learning_rate", "seconds"]
+        if task.test is not None:
+            measured += ["val_loss", "val_accuracy"]
+        steps = epochs * plan.steps_per_epoch(task)
         return Record(
-            epochs={name: losses for name in ("loss", "val_accuracy", "learning_rate", "seconds")},
-            steps=dict.fromkeys(("loss", "learning_rate", "gradient_norm", "step_norm"), losses),
+            epochs={name: np.linspace(2 + seed, learning_rate, epochs) for name in measured},
+            steps={name: np.linspace(2 + seed, learning_rate, steps) for name in QUANTITIES},
         )
 
     monkeypatch.setattr(jobs, "train", train)

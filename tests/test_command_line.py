@@ -261,10 +261,3 @@ def test_of_all_reproductions_those_without_data_are_named(monkeypatch, here, ca
     error = failed(capsys, "reproduce", "all", "--fast")
     assert "stepwrap reproduce first: no mnist.npz" in error
     assert done == [pathlib.Path("output", "reproduce", "second-fast")]
-
-
-def test_each_reproduction_has_a_page_that_names_its_command():
-    folder = pathlib.Path(reproductions.__file__).parent
-    for name in reproductions.names():
-        page = (folder / name.replace("-", "_") / "README.md").read_text(encoding="utf-8")
-        assert f"stepwrap reproduce {name}" in page

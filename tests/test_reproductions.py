@@ -1,0 +1,81 @@
+"""Every reproduction: its tables, its pictures and its page; training is pretended."""
+
+import pathlib
+import re
+
+import keras
+import numpy as np
+import pytest
+
+pytest.importorskip("rich")
+pytest.importorskip("sklearn")
+pytest.importorskip("matplotlib")
+
+import rich.console
+
+from pretended_training import pretend_training
+from stepwrap.experiments import data
+from stepwrap.experiments.reproductions import catalogue
+from stepwrap.experiments.reproductions.laboratory import Laboratory
+
+ROOT = pathlib.Path(__file__).parent.parent
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="tables and pictures depend on no backend"
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Data sets of a few random images."""
+    folder = tmp_path_factory.mktemp("data")
+    random = np.random.default_rng(0)
+    for name, shape in data.IMAGE_SHAPES.items():
+        arrays = {}
+        for part, images in (("train", 300), ("test", 20)):
+            arrays[f"x_{part}"] = random.integers(256, size=(images, *shape), dtype="uint8")
+            arrays[f"y_{part}"] = random.integers(10, size=images, dtype="uint8")
+        np.savez(folder / f"{name}.npz", **arrays)
+    return folder
+
+
+def page_of(name):
+    path = pathlib.Path(catalogue.__file__).parent / name.replace("-", "_") / "README.md"
+    return path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", catalogue.names())
+def test_it_writes_tables_and_pictures(name, folder, tmp_path, monkeypatch):
+    pretend_training(monkeypatch)
+    console = rich.console.Console(quiet=True)
+    laboratory = Laboratory(name, tmp_path / "run", fast=True, data=folder, console=console)
+    catalogue.get(name)(laboratory)
+    tables = list(laboratory.output.glob("*_table.md"))
+    pictures = list(laboratory.output.glob("*.png"))
+    stem = name.replace("-", "_")
+    assert f"{stem}_table.md" in [table.name for table in tables]
+    assert f"{stem}.png" in [picture.name for picture in pictures]
+    assert all(path.name.startswith(stem) for path in (*tables, *pictures))
+    for table in tables:
+        caption, _, rows = table.read_text(encoding="utf-8").partition("\n\n")
+        assert caption.startswith("Fast run, too short for a result.")
+        assert len({re.sub(r"\\\\\|", "", row).count("|") for row in rows.splitlines()}) == 1
+
+
+@pytest.mark.parametrize("name", catalogue.names())
+def test_its_page_names_the_command_and_shows_pictures_that_are_there(name):
+    page = page_of(name)
+    assert f"stepwrap reproduce {name}" in page
+    assert "<!-- results -->" in page
+    for picture in re.findall(r"!\[.*?\]\(\.\./\.\./\.\./(images/.*?)\)", page):
+        assert (ROOT / picture).is_file(), picture
+
+
+def test_the_gallery_shows_every_result_and_links_every_page():
+    gallery = (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8")
+    for name in catalogue.names():
+        stem = name.replace("-", "_")
+        assert f"(../experiments/reproductions/{stem}/README.md)" in gallery
+        for picture in re.findall(r"\((?:\.\./)+(images/.*?)\)", page_of(name)):
+            assert (ROOT / picture).is_file(), picture
+    for picture in re.findall(r"\]\(\.\./(images/.*?)\)", gallery):
+        assert (ROOT / picture).is_file(), picture
