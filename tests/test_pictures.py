@@ -344,7 +344,7 @@ def test_constant_values_are_in_the_middle(value):
 
 
 def test_many_steps_are_thinned_to_their_peaks_and_valleys():
-    values = np.random.default_rng(0).uniform(1, 2, size=(2, 10 * MOST_POINTS))
+    values = np.random.default_rng(1).uniform(1, 2, size=(4, 10 * MOST_POINTS))
     axes = one_panel(curve("sgd", *values), log_y=False)
     (line,), (band,) = lines(axes), axes.collections
     drawn, means = line.get_ydata(), values.mean(axis=0)
