@@ -1,7 +1,19 @@
 """Published results, done again: a folder for each, with a page that compares the two."""
 
+from .l4_fashion import experiment as l4_fashion
 from .l4_mnist import experiment as l4_mnist
+from .l4_mnist_cnn import experiment as l4_mnist_cnn
+from .l4_recurrent import experiment as l4_recurrent
 from .l4_regression import experiment as l4_regression
+from .mix_cifar import experiment as mix_cifar
 from .mix_mnist import experiment as mix_mnist
 
-__all__ = ["l4_mnist", "l4_regression", "mix_mnist"]
+__all__ = [
+    "l4_fashion",
+    "l4_mnist",
+    "l4_mnist_cnn",
+    "l4_recurrent",
+    "l4_regression",
+    "mix_cifar",
+    "mix_mnist",
+]
