@@ -1,0 +1,1 @@
+"""L4 on MNIST: the convolutional network of Keras' example."""

@@ -1,0 +1,1 @@
+"""Eighteen optimizers on CIFAR-10."""

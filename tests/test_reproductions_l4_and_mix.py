@@ -1,0 +1,155 @@
+"""The reproductions of L4 and of the mixes: what they train, and their tables."""
+
+import keras
+import numpy as np
+import pytest
+
+import stepwrap
+from stepwrap import stack
+from stepwrap.experiments import Comparison, Record
+from stepwrap.experiments.reproductions import cells, l4, mix
+from stepwrap.experiments.reproductions.l4_mnist import experiment as l4_mnist
+from stepwrap.experiments.reproductions.l4_mnist_cnn import experiment as l4_mnist_cnn
+from stepwrap.experiments.reproductions.l4_recurrent import experiment as l4_recurrent
+from stepwrap.experiments.reproductions.l4_regression import experiment as l4_regression
+from stepwrap.experiments.reproductions.mix_cifar import experiment as mix_cifar
+from stepwrap.experiments.reproductions.mix_mnist import experiment as mix_mnist
+
+L4_EXPERIMENTS = (l4_mnist, l4_mnist_cnn, l4_recurrent, l4_regression)
+
+
+def comparison(names, epochs=(), steps=(), diverged_at=None):
+    """The same records for each name: a seed for each dictionary of epochs, or of steps."""
+    records = [
+        Record(
+            {name: np.array(values, float) for name, values in by_epoch.items()},
+            {name: np.array(values, float) for name, values in by_step.items()},
+            diverged_at=diverged_at,
+        )
+        for by_epoch, by_step in zip(
+            epochs or [{}] * len(steps), steps or [{}] * len(epochs), strict=True
+        )
+    ]
+    count = max((len(values) for one in epochs for values in one.values()), default=1)
+    return Comparison("a task", count, False, {name: records for name in names})
+
+
+@pytest.mark.parametrize(
+    "text", sorted({*mix.STACKS.values(), *(text for one in L4_EXPERIMENTS for text in one.STACKS)})
+)
+def test_every_stack_is_an_optimizer(text):
+    assert isinstance(stepwrap.parse(text), keras.optimizers.Optimizer)
+
+
+def test_the_mix_is_what_it_is_called():
+    """From the outside in."""
+    classes = {
+        label: [type(member).__name__ for member in stack.walk(stepwrap.parse(text))]
+        for label, text in mix.STACKS.items()
+    }
+    assert classes == {
+        "SGD": ["SGD"],
+        "SGD w/ momentum": ["SGD"],
+        "SGD w/ Nesterov momentum": ["SGD"],
+        "SGDW": ["SGD"],
+        "SGD w/ momentum + LRD": ["LearningRateDropout", "SGD"],
+        "Lookahead (SGD)": ["Lookahead", "SGD"],
+        "RMSprop": ["RMSprop"],
+        "Adam": ["Adam"],
+        "AdamL2": ["CoupledWeightDecay", "Adam"],
+        "AdamW": ["AdamW"],
+        "Adam w/ LRD": ["LearningRateDropout", "Adam"],
+        "Lookahead (Adam)": ["Lookahead", "Adam"],
+        "Gradient Noise (Adam)": ["GradientNoise", "Adam"],
+        "Gradient Dropout (Adam)": ["GradientDropout", "Adam"],
+        "Nadam": ["Nadam"],
+        "RAdam": ["RAdam"],
+        "RAdamW": ["RAdam"],
+        "RAdam w/ LRD": ["LearningRateDropout", "RAdam"],
+    }
+
+
+def test_the_arguments_of_the_mix_are_the_published_ones():
+    made = {label: stepwrap.parse(text) for label, text in mix.STACKS.items()}
+    assert all(float(one.learning_rate) == pytest.approx(1e-3) for one in made.values())
+    bases = {label: list(stack.walk(one))[-1] for label, one in made.items()}
+    for label, base in bases.items():
+        if type(base).__name__ == "SGD":
+            assert base.momentum == (0 if label == "SGD" else 0.99)
+            assert base.nesterov == ("Nesterov" in label)
+        decay = {"SGDW": 1e-6, "AdamW": 1e-4, "RAdamW": 1e-4}.get(label)
+        assert base.weight_decay == decay, label
+    assert made["RMSprop"].rho == 0.9
+    assert made["AdamL2"].rate == 1e-4
+    for label in ("SGD w/ momentum + LRD", "Adam w/ LRD", "RAdam w/ LRD"):
+        assert made[label].keep == 0.5
+    for label in ("Lookahead (SGD)", "Lookahead (Adam)"):
+        assert (made[label].sync_period, made[label].slow_step_size) == (5, 0.5)
+    noise = made["Gradient Noise (Adam)"]
+    assert (noise.eta, noise.gamma) == (0.3, 0.55)
+    assert made["Gradient Dropout (Adam)"].keep == 0.9
+
+
+def test_what_was_published_is_of_optimizers_that_are_trained():
+    assert set(l4_mnist.PUBLISHED) <= set(l4_mnist.STACKS)
+    assert set(l4_mnist_cnn.PUBLISHED) <= set(l4_mnist_cnn.STACKS)
+    assert set(mix_mnist.PUBLISHED) <= set(mix.STACKS)
+    assert set(mix_cifar.PUBLISHED) == set(mix.STACKS)
+
+
+def accuracies(*values):
+    return {"loss": [2.0, 1.0, 0.5], "val_accuracy": values}
+
+
+def test_what_was_published_stands_below_its_own_row():
+    names = ["l4adam(fraction=0.15)", "l4adam(fraction=0.25)", "adam(1e-3)"]
+    rows = l4.rows(
+        comparison(names, [accuracies(0.5, 0.7, 0.9), accuracies(0.5, 0.7, 0.8)]),
+        [1, 3],
+        {"l4adam(fraction=0.25)": {"in the paper": {1: "95.9"}}},
+    )
+    assert rows == [
+        ["l4adam(fraction=0.15)", "2.0", "0.50", "50.0 ± 0.0", "85.0 ± 5.0"],
+        ["l4adam(fraction=0.25)", "2.0", "0.50", "50.0 ± 0.0", "85.0 ± 5.0"],
+        ["in the paper", "", "", "95.9", ""],
+        ["adam(1e-3)", "2.0", "0.50", "50.0 ± 0.0", "85.0 ± 5.0"],
+    ]
+    assert all(len(row) == len(l4.columns([1, 3])) for row in rows)
+
+
+def test_the_time_of_a_sample_is_the_median_of_all_epochs_but_the_first():
+    seconds = {"seconds": [60.0, 3.0, 1.0, 2.0], "val_accuracy": [0.9, 0.91, 0.92, 0.98765]}
+    rows = l4_mnist_cnn.rows(comparison(["adam(1e-3)", "adam"], [seconds]), [1, 4], 10_000)
+    assert rows == [
+        ["adam(1e-3)", "90.00", "98.77", "200"],
+        ["published", "98.28", "", "175"],
+        ["adam", "90.00", "98.77", "200"],
+    ]
+
+
+def test_the_table_of_regression_has_medians_and_the_lowest():
+    steps = [{"loss": [9, 1e-3, 5]}, {"loss": [9, 2, 6]}, {"loss": [9, 3, 70]}]
+    (row,) = l4_regression.rows(comparison(["sgd(4e-5)"], steps=steps), "narrow", [1, 3])
+    assert row == ["sgd(4e-5)", "narrow", "9.0e+00", "6.0e+00", "2.0e+00"]
+
+
+def test_the_table_of_a_mix_has_the_published_number_in_its_last_column():
+    names = ["sgd(1e-3)", "rmsprop(1e-3)"]
+    rows = mix.rows(comparison(names, [accuracies(0.5, 0.7, 0.9)]), [2, 3], {"SGD": "0.95"})
+    assert rows == [
+        ["sgd(1e-3)", "SGD", "1.0", "0.50", "90.0", "0.95"],
+        ["rmsprop(1e-3)", "RMSprop", "1.0", "0.50", "90.0", "–"],
+    ]
+    assert len(mix.columns([2, 3], "there")) == len(rows[0])
+
+
+def test_tables_say_what_diverged():
+    short = {"loss": [1.0, np.nan], "val_accuracy": [0.5, np.nan], "seconds": [1.0, 1.0]}
+    diverged = comparison(["adam(1e-3)"], [short], diverged_at=7)
+    assert l4.rows(diverged, [1, 2])[0] == ["adam(1e-3)", "1.0", "diverged", "50.0", "diverged"]
+    assert mix.rows(diverged, [2], {})[0][2:4] == ["diverged", "diverged"]
+    assert l4_mnist_cnn.rows(diverged, [2], 1)[0][1] == "diverged"
+    assert cells.number(np.array([1.0, np.inf, np.nan])) == "2 of 3 diverged"
+    steps = [{"loss": [2.0, np.inf]}]
+    (row,) = l4_regression.rows(comparison(["sgd(1)"], steps=steps, diverged_at=2), "A", [1, 2])
+    assert row[2:] == ["2.0e+00", "diverged", "2.0e+00"]
