@@ -2,6 +2,7 @@
 
 import itertools
 
+import keras
 import numpy as np
 import pytest
 
@@ -12,10 +13,22 @@ import matplotlib.colors
 from matplotlib.text import Annotation, Text
 
 from stepwrap import optimizers
-from stepwrap.experiments import labels, limits, line_styles
-from stepwrap.experiments.line_styles import looks
-from stepwrap.experiments.lines import MOST_POINTS, over_seeds
-from stepwrap.experiments.pictures import Curve, Panel, draw, figure_of, grouped
+from stepwrap.experiments.pictures import (
+    Curve,
+    Panel,
+    draw,
+    figure_of,
+    grouped,
+    labels,
+    limits,
+    line_styles,
+)
+from stepwrap.experiments.pictures.line_styles import looks
+from stepwrap.experiments.pictures.lines import MOST_POINTS, over_seeds
+
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="pictures depend on no backend"
+)
 
 SGD = [
     "sgd(0.1)",

@@ -14,8 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ...frames import INK, frame
-from ...panels import Panel
+from ...pictures import Panel
+from ...pictures.frames import INK, frame
 
 POINTS = "#b5b5b5"
 TRUE_LINE = "#b3541e"

@@ -1,8 +1,4 @@
-"""Lines with a band over the seeds, named where they end, in one panel or in several.
-
-panel = Panel(curves, "epoch", "training loss")
-draw(grouped(panel), "Handwritten digits, mean and range over 3 seeds", path)
-"""
+"""Panels drawn into a picture."""
 
 from __future__ import annotations
 
@@ -22,9 +18,7 @@ from .frames import INK, frame, limit
 from .labels import height_of, spread_names, write_names
 from .line_styles import Look, looks
 from .lines import Center, Line, Point
-from .panels import Curve, Panel, grouped
-
-__all__ = ["Curve", "Panel", "draw", "figure_of", "grouped"]
+from .panels import Panel
 
 BACKGROUND = "#d2d2d2"
 WIDTH = 9.6  # inches

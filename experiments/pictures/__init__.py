@@ -1,0 +1,11 @@
+"""Lines with a band over the seeds, named where they end, in one panel or in several.
+
+panel = Panel(curves, "epoch", "training loss")
+draw(grouped(panel), "Handwritten digits, mean and range over 3 seeds", path)
+"""
+
+from .drawing import draw, figure_of
+from .lines import Center
+from .panels import Curve, Panel, grouped
+
+__all__ = ["Center", "Curve", "Panel", "draw", "figure_of", "grouped"]
