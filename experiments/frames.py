@@ -62,6 +62,6 @@ def _ticks(axis: matplotlib.axis.Axis, decades: float) -> None:
     if decades < 0.7:
         axis.set_major_locator(MaxNLocator(5))
     else:
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 2.2 else (1,), numticks=8))
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 2.7 else (1,), numticks=8))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())

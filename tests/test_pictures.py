@@ -14,7 +14,7 @@ from matplotlib.text import Annotation, Text
 from stepwrap import optimizers
 from stepwrap.experiments import labels, limits, line_styles
 from stepwrap.experiments.line_styles import looks
-from stepwrap.experiments.lines import MOST_POINTS
+from stepwrap.experiments.lines import MOST_POINTS, over_seeds
 from stepwrap.experiments.pictures import Curve, Panel, draw, figure_of, grouped
 
 SGD = [
@@ -305,6 +305,12 @@ def test_a_curve_that_shoots_up_leaves_the_panel(last):
     assert 1 < x < 2
     assert np.log10(y) == pytest.approx(high)
     assert names(axes)[0].get_position()[1] > 0.9
+    drawn = np.log10(lines(axes)[0].get_ydata())  # Agg cannot fill bands that reach far outside
+    assert high < drawn.max() < high + 1.01 * (high - low)
+
+
+def test_the_mean_of_numbers_that_are_nearly_too_large_is_finite():
+    assert np.isfinite(over_seeds(curve("sgd", [1e308], [1e308]), np.mean)).all()
 
 
 def test_values_that_are_not_positive_leave_a_logarithmic_panel_at_the_bottom():
@@ -338,13 +344,16 @@ def test_constant_values_are_in_the_middle(value):
 
 
 def test_many_steps_are_thinned_to_their_peaks_and_valleys():
-    values = np.random.default_rng(0).lognormal(size=(2, 10 * MOST_POINTS))
-    (line,) = lines(one_panel(curve("sgd", *values), log_y=False))
+    values = np.random.default_rng(1).uniform(1, 2, size=(4, 10 * MOST_POINTS))
+    axes = one_panel(curve("sgd", *values), log_y=False)
+    (line,), (band,) = lines(axes), axes.collections
     drawn, means = line.get_ydata(), values.mean(axis=0)
     assert MOST_POINTS / 2 < len(drawn) <= MOST_POINTS + 2
     assert set(drawn) <= set(means)
     np.testing.assert_allclose(np.sort(drawn)[[0, -1]], [means.min(), means.max()])
     assert line.get_xdata()[-1] == 10 * MOST_POINTS
+    extents = band.get_paths()[0].get_extents()
+    np.testing.assert_allclose([extents.y0, extents.y1], [values.min(), values.max()])
 
 
 # Limits
