@@ -44,8 +44,8 @@ def normalized_cifar(laboratory: Laboratory) -> None:
         table_rows += rows(comparison, count, size["samples"], PUBLISHED, MOST_STAGES)
     setting = (
         f"CIFAR-10, a convolutional network, {size['samples']:,} samples, stages at LR = 0.01, "
-        "0.005, 0.001, 0.0001 (SGD) or 0.001, 0.0005, 0.0001 (Adam), epochs per stage: "
-        f"{size['epochs']}, "
+        "0.005, 0.001, 0.0001 (SGD) or 0.001, 0.0005, 0.0001 (Adam); epochs per stage: "
+        f"{size['epochs']}; "
     )
     laboratory.table(
         "normalized_cifar",

@@ -36,7 +36,7 @@ def normalized_mlp(laboratory: Laboratory) -> None:
     )
     setting = (
         f"MNIST, 30 dense layers of 128, {length.samples:,} samples, stages at LR = 0.01, 0.001, "
-        f"0.0001, epochs per stage: {length.epochs // stages}, "
+        f"0.0001; epochs per stage: {length.epochs // stages}; "
     )
     laboratory.table(
         "normalized_mlp",
