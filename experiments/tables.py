@@ -90,10 +90,11 @@ def heading(quantity: str) -> str:
 
 
 def mean_and_deviation(quantity: str, values: np.ndarray) -> str:
-    """Over seeds; of an accuracy in per cent, of anything else to a number of digits."""
+    """Over seeds, if there are several; an accuracy in per cent, anything else to three digits."""
+    several = len(values) > 1
     if quantity.endswith("accuracy"):
-        return f"{100 * values.mean():.1f} % ± {100 * values.std():.1f}"
-    return f"{values.mean():#.3g} ± {values.std():.1g}"
+        return f"{100 * values.mean():.1f} %" + (f" ± {100 * values.std():.1f}" if several else "")
+    return f"{values.mean():#.3g}" + (f" ± {values.std():.1g}" if several else "")
 
 
 def as_csv(comparison: Comparison) -> str:
