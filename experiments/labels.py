@@ -3,14 +3,91 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.font_manager import FontProperties
+from matplotlib.text import Annotation
+from matplotlib.textpath import text_to_path
+from matplotlib.transforms import offset_copy
 from sklearn.isotonic import isotonic_regression
 
-from .line_styles import stages
+from .line_styles import Look, stages
+from .lines import Point
+from .panels import Panel
 
+SIZE = 10  # points, as all sizes of text
 Measure = Callable[[str], float]
+
+
+def write_names(
+    axes: Axes, panel: Panel, look: Mapping[str, Look], ends: Sequence[Point], width: float
+) -> list[Annotation]:
+    """Writes every name where its line ends, if on others for now."""
+    names = wrap_all([curve.name for curve in panel.curves], width, _width)
+    if not panel.sweep:
+        curves = zip(names, panel.curves, strict=True)
+        names = [_with_end(name, curve.end, width) for name, curve in curves]
+    return [
+        _write(axes, name, end, look[curve.name])
+        for name, end, curve in zip(names, ends, panel.curves, strict=True)
+    ]
+
+
+def spread_names(axes: Axes, names: Sequence[Annotation]) -> None:
+    """Moves names up and down until none is on another."""
+    panel = axes.get_window_extent().height
+    points = panel / axes.figure.dpi * 72
+    heights = np.array([height_of(name.get_text()) / points for name in names])
+    wanted = np.array([name.get_position()[1] for name in names])
+    for name, height in zip(names, spread(wanted, heights, -0.02, 1.02), strict=True):
+        name.set_position((1, height))
+
+
+def height_of(text: str) -> float:
+    """Of a name, in points, with a gap."""
+    return SIZE * (1.2 * (text.count("\n") + 1) + 0.3)
+
+
+def _with_end(name: str, end: str, width: float) -> str:
+    if not end:
+        return name
+    last = f"{name}, {end}".splitlines()[-1]
+    return f"{name}, {end}" if _width(last) <= width else f"{name},\n{end}"
+
+
+def _write(axes: Axes, name: str, end: Point, look: Look) -> Annotation:
+    """A name beside the panel, at the height of the line's end, with a line from there."""
+    beside = offset_copy(axes.transAxes, axes.figure, x=15, units="points")
+    height = (axes.transData + axes.transAxes.inverted()).transform(end)[1]
+    early = end[0] < axes.dataLim.x1
+    return axes.annotate(
+        name,
+        xy=end,
+        xytext=(1, height),
+        textcoords=beside,
+        color=look.text_color,
+        fontsize=SIZE,
+        va="center",
+        annotation_clip=False,
+        parse_math=False,  # a regular expression may have "$" in it
+        arrowprops={
+            "arrowstyle": "-",
+            "color": look.color,
+            "linewidth": 0.8,
+            "linestyle": (0, (1, 4)) if early else "solid",
+            "relpos": (0, 0.5),
+            "shrinkA": 2,
+            "shrinkB": 2,
+        },
+    )
+
+
+def _width(text: str) -> float:
+    """In points."""
+    font = FontProperties(size=SIZE)
+    return text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]
 
 
 def wrap(name: str, width: float, measure: Measure, lines: int | None = 3) -> str:

@@ -13,6 +13,7 @@ from .panels import Curve
 Center = Callable[..., np.ndarray]
 Point = tuple[float, float]
 LINE_WIDTH = 1.9
+MOST_POINTS = 2000  # more cannot be seen, and make large files
 
 
 def over_seeds(curve: Curve, reduce: Center) -> np.ndarray:
@@ -48,6 +49,8 @@ class Line:
             self._within_reach(values[there])
             for values in (middle, over_seeds(curve, np.min), over_seeds(curve, np.max))
         )
+        if len(self.x) > MOST_POINTS:
+            self._thin()
 
     def draw_behind(self, color: str) -> None:
         """Only the line, thin."""
@@ -93,6 +96,17 @@ class Line:
         across = self.x[last : last + 2], self.y[last : last + 2]
         order = slice(None) if upwards else slice(None, None, -1)  # np.interp wants it rising
         return np.interp(edge, across[1][order], across[0][order]), edge, marker
+
+    def _thin(self) -> None:
+        """Keeps peaks and valleys: what is left looks the same."""
+        starts = np.linspace(0, len(self.x), MOST_POINTS // 2, endpoint=False).astype(int)
+        chunks = np.split(self.y, starts[1:])
+        valleys = starts + [chunk.argmin() for chunk in chunks]
+        peaks = starts + [chunk.argmax() for chunk in chunks]
+        kept = np.unique([0, *valleys, *peaks, len(self.x) - 1])
+        self.x, self.y = self.x[kept], self.y[kept]
+        self.least = np.minimum.reduceat(self.least, kept)
+        self.most = np.maximum.reduceat(self.most, kept)
 
     def _within_reach(self, values: np.ndarray) -> np.ndarray:
         """Scaled, and not so far outside that Agg could not fill the band."""

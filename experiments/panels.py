@@ -66,6 +66,11 @@ class Panel:
     sweep: bool = False
     background: Sequence[Curve] = ()
 
+    @property
+    def axes(self) -> tuple:
+        """What makes its axes the same as those of another panel."""
+        return self.xlabel, self.ylabel, self.log_x, self.log_y, self.sweep
+
 
 def grouped(panel: Panel, most: int = 9, together: int = 4) -> list[Panel]:
     """A panel for each base optimizer, with the other curves behind in grey.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 
+from .frames import INK
 from .line_styles import Look
 from .lines import LINE_WIDTH, Center, Line, Point, mark, over_seeds
 from .panels import Curve, Panel
@@ -29,7 +30,7 @@ def make_room(axes: Axes, panels: Sequence[Panel], center: Center) -> float:
 
 
 def draw(
-    axes: Axes, panel: Panel, look: dict[str, Look], top: float, center: Center
+    axes: Axes, panel: Panel, look: Mapping[str, Look], top: float, center: Center
 ) -> list[Point]:
     """Draws lines, bands and points, and returns where the lines end.
 
@@ -48,7 +49,7 @@ def draw(
             (-4, 0),
             "axes fraction",
             "offset points",
-            color=axes.yaxis.label.get_color(),
+            color=INK,
             fontsize=10,
             ha="right",
             va="center",
