@@ -7,8 +7,7 @@ import os
 import pathlib
 import socket
 import sys
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import keras
 import numpy as np
@@ -90,31 +89,32 @@ def _read(path: pathlib.Path, image_shape: tuple[int, ...]) -> tuple[Arrays, Arr
     remedy = f"It must be {_described(image_shape)}."
     try:
         with np.load(path) as archive:
-            return tuple(
-                _checked(archive[f"x_{part}"], archive[f"y_{part}"], part, image_shape)
-                for part in ("train", "test")
-            )
-    except KeyError as error:
-        raise ValueError(f"{path} lacks an array: {error.args[0]}. {remedy}") from error
-    except (AttributeError, TypeError, EOFError, zipfile.BadZipFile, _BadArrayError) as error:
+            return tuple(_checked(archive, part, image_shape) for part in ("train", "test"))
+    except _BadArrayError as error:
         raise ValueError(f"{path} cannot be used: {error}. {remedy}") from error
-    except ValueError as error:  # what NumPy takes for a pickle
-        raise ValueError(f"{path} is no NumPy archive. {remedy}") from error
+    except OSError:
+        raise
+    except Exception as error:  # what NumPy raises of broken files is of many kinds
+        raise ValueError(f"{path} is no NumPy archive, or a broken one. {remedy}") from error
 
 
 class _BadArrayError(Exception):
     """An array that is not what it should be."""
 
 
-def _checked(x: np.ndarray, y: np.ndarray, part: str, image_shape: tuple[int, ...]) -> Arrays:
+def _checked(archive: Mapping[str, np.ndarray], part: str, image_shape: tuple[int, ...]) -> Arrays:
+    for name in (f"x_{part}", f"y_{part}"):
+        if name not in archive:
+            raise _BadArrayError(f"{name} is missing")
+    x, y = archive[f"x_{part}"], archive[f"y_{part}"]
     if x.shape[1:] != image_shape or x.dtype != "uint8":
         raise _BadArrayError(f"x_{part} has shape {x.shape} and dtype {x.dtype}")
     if y.shape not in ((len(x),), (len(x), 1)) or not np.issubdtype(y.dtype, np.integer):
         raise _BadArrayError(
             f"y_{part} has shape {y.shape} and dtype {y.dtype} for {len(x)} images of x_{part}"
         )
-    if len(y) == 0:
-        raise _BadArrayError(f"x_{part} holds no images")
+    if len(x) == 0:
+        raise _BadArrayError(f"x_{part} has no images")
     if y.min() < 0 or y.max() >= CLASSES:
         raise _BadArrayError(f"y_{part} has labels from {y.min()} to {y.max()}")
     return x, y.ravel().astype("uint8")

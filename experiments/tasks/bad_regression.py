@@ -70,15 +70,21 @@ def _task(name: str, random_matrix: Callable[[], np.ndarray]) -> Task:
     )
 
 
+def random_instance(
+    random_matrix: Callable[[], np.ndarray],
+) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    """A, x and the start, from NumPy's global generator."""
+    matrix = random_matrix()
+    x = np.random.normal(size=(INPUTS, SAMPLES))
+    w1 = np.random.normal(size=(OUTPUTS, INPUTS))
+    w2 = np.random.normal(size=(INPUTS, INPUTS))
+    return matrix, x, {"w1": w1, "w2": w2}
+
+
 def _model(
     random_matrix: Callable[[], np.ndarray], optimizer: keras.optimizers.Optimizer
 ) -> keras.Model:
-    matrix = random_matrix()
-    x = np.random.normal(size=(INPUTS, SAMPLES))
-    start = {
-        "w1": np.random.normal(size=(OUTPUTS, INPUTS)),
-        "w2": np.random.normal(size=(INPUTS, INPUTS)),
-    }
+    matrix, x, start = random_instance(random_matrix)
     targets, x = constant(matrix @ x), constant(x)
 
     def loss(w1: keras.KerasTensor, w2: keras.KerasTensor) -> keras.KerasTensor:

@@ -48,7 +48,7 @@ def mnist_cnn(folder: pathlib.Path | None = None) -> Task:
 
 @task("mnist-deep-mlp")
 def mnist_deep_mlp(folder: pathlib.Path | None = None) -> Task:
-    """30 dense layers of 128 on MNIST, with batch normalisation, dropout and L2.
+    """Thirty dense layers of 128 on MNIST, with batch normalisation, dropout and L2.
 
     The loss has 1e-5 times the sum of the squared weights of these layers in it.
 
@@ -58,7 +58,7 @@ def mnist_deep_mlp(folder: pathlib.Path | None = None) -> Task:
     train, test = scaled(*data.load("mnist", folder), shape=(784,))
     return Task(
         name="mnist-deep-mlp",
-        model=lambda optimizer: compiled_classifier(_deep_mlp(), optimizer),
+        model=lambda optimizer: compiled_classifier(_deep_mlp(), optimizer, xla=True),
         train=train,
         test=test,
         epochs=30,

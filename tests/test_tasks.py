@@ -1,0 +1,289 @@
+"""The tasks: networks as published, functions against NumPy in float64."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+pytest.importorskip("rich")
+pytest.importorskip("sklearn")
+
+from stepwrap.experiments import data, tasks
+from stepwrap.experiments.tasks import bad_regression, linear_regression, quadratic, repeat_copy
+
+FULL_BATCH = [
+    "bad-regression",
+    "falling-rows-regression",
+    "linear-regression",
+    "quadratic",
+]
+PARAMETERS = {
+    "cifar-cnn": 808_458,
+    "cifar-dropout-cnn": 1_250_858,
+    "digits-cnn": 16 * 10 + 32 * 145 + 64 * 129 + 10 * 65,
+    "digits-mlp": 300 * 65 + 100 * 301 + 10 * 101,
+    "fashion-cnn": 61_706,
+    "mnist-cnn": 1_199_882,
+    "mnist-deep-mlp": 785 * 128 + 29 * 129 * 128 + 30 * 2 * 128 + 10 * 129,
+    "mnist-mlp": 300 * 785 + 100 * 301 + 10 * 101,
+    "repeat-copy": 4 * 128 * (5 + 128 + 1) + 5 * 129,
+    "bad-regression": 60 + 36,
+    "falling-rows-regression": 60 + 36,
+    "linear-regression": 2,
+    "quadratic": 100,
+}
+CLASSIFIERS = [name for name in PARAMETERS if name not in [*FULL_BATCH, "repeat-copy"]]
+SLOW_TO_COMPILE = {name for name in PARAMETERS if name.startswith(("cifar", "fashion", "mnist"))}
+NAMES = [
+    pytest.param(name, marks=[pytest.mark.long] if name == "mnist-deep-mlp" else [])
+    for name in PARAMETERS
+]
+RATE = 2.0**-7  # the same number in float32
+TOLERANCE = {"rtol": 1e-10} if keras.backend.backend() != "jax" else {"rtol": 1e-4, "atol": 1e-5}
+
+
+@pytest.fixture(scope="module")
+def task(tmp_path_factory):
+    """Makes the task of a name; its data, where it comes from files, is random pixels."""
+    folder = tmp_path_factory.mktemp("data")
+    random = np.random.default_rng(0)
+    for name, shape in data.IMAGE_SHAPES.items():
+        arrays = {}
+        for part, count in (("train", 8), ("test", 4)):
+            arrays[f"x_{part}"] = random.integers(256, size=(count, *shape), dtype="uint8")
+            arrays[f"y_{part}"] = random.integers(10, size=count, dtype="uint8")
+        np.savez(folder / f"{name}.npz", **arrays)
+    return functools.cache(lambda name: tasks.get(name)(folder))
+
+
+def seeded_model(task, optimizer=None, seed=0):
+    keras.utils.set_random_seed(seed)
+    return task.model(optimizer or keras.optimizers.SGD(RATE))
+
+
+def numpy_weights(model):
+    return [ops.convert_to_numpy(weight) for weight in model.weights]
+
+
+def value(model):
+    """The value of the function that a full-batch model is."""
+    return float(ops.convert_to_numpy(model(np.zeros((1, 1)))))
+
+
+def test_all_tasks_are_here():
+    assert tasks.names() == sorted(PARAMETERS)
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_a_task_is_described_in_a_line(name, task):
+    first, *_ = tasks.get(name).__doc__.splitlines()
+    assert first[0].isupper() and first.endswith(".") and len(first) <= 90
+    assert task(name).name == name
+    assert task(name).full_batch == (name in FULL_BATCH)
+
+
+def trained(task, eagerly=False):
+    """The model, after a short epoch with Adam that moved all weights, and the history."""
+    model = seeded_model(task, keras.optimizers.Adam())
+    model.run_eagerly = eagerly
+    start = numpy_weights(model)
+    history = model.fit(
+        *(array[:8] for array in task.train),
+        batch_size=4,
+        validation_data=None if task.test is None else tuple(array[:4] for array in task.test),
+        verbose=0,
+    )
+    assert all(np.any(new != old) for new, old in zip(numpy_weights(model), start, strict=True))
+    return model, history.history
+
+
+def assert_recorded(history, name):
+    expected = {"loss"}
+    if name not in FULL_BATCH:
+        expected |= {"accuracy", "val_accuracy", "val_loss"}
+    assert set(history) == expected
+    assert np.all(np.isfinite(list(history.values())))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_task_trains(name, task):
+    # JAX would compile every operation by itself.
+    eagerly = name in SLOW_TO_COMPILE and keras.backend.backend() != "jax"
+    model, history = trained(task(name), eagerly)
+    assert_recorded(history, name)
+    assert sum(np.prod(weight.shape) for weight in model.trainable_weights) == PARAMETERS[name]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", sorted(SLOW_TO_COMPILE))
+def test_a_large_network_trains_compiled(name, task):
+    _, history = trained(task(name))
+    assert_recorded(history, name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_models_of_one_seed_start_equal(name, task):
+    one, same, other = (numpy_weights(seeded_model(task(name), seed=seed)) for seed in (3, 3, 4))
+    assert all(np.array_equal(a, b) for a, b in zip(one, same, strict=True))
+    if name != "linear-regression":  # whose line starts at 0; the points are of the seed
+        assert any(np.any(a != b) for a, b in zip(one, other, strict=True))
+    if name in FULL_BATCH:
+        first, again, another = (value(seeded_model(task(name), seed=s)) for s in (3, 3, 4))
+        assert first == again != another
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_classifiers_have_the_cross_entropy_of_logits(name, task):
+    model = seeded_model(task(name))
+    model.run_eagerly = True
+    x, y = (array[:12] for array in task(name).test)
+    logits = model.predict(x, verbose=0).astype("float64")
+    log_sums = np.log(np.sum(np.exp(logits), axis=1))
+    expected = np.mean(log_sums - logits[np.arange(len(y)), y])
+    if name == "mnist-deep-mlp":
+        kernels = [ops.convert_to_numpy(w) for w in model.weights if w.name == "kernel"][:30]
+        expected += 1e-5 * sum(np.sum(kernel.astype("float64") ** 2) for kernel in kernels)
+    loss, accuracy = model.evaluate(x, y, verbose=0)
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
+    np.testing.assert_allclose(accuracy, np.mean(np.argmax(logits, axis=1) == y))
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "lowest"),
+    [
+        ("digits-mlp", (64,), 0),
+        ("digits-cnn", (64,), 0),
+        ("mnist-mlp", (784,), 0),
+        ("mnist-cnn", (28, 28, 1), 0),
+        ("fashion-cnn", (28, 28, 1), 0),
+        ("cifar-cnn", (32, 32, 3), -1),
+        ("cifar-dropout-cnn", (32, 32, 3), 0),
+    ],
+)
+def test_pixels_are_scaled(name, shape, lowest, task):
+    for x, y in (task(name).train, task(name).test):
+        assert x.dtype == "float32"
+        assert x.shape == (len(y), *shape)
+        np.testing.assert_allclose([x.min(), x.max()], [lowest, 1], atol=1e-6)
+
+
+def test_the_digits_are_split_by_class_and_the_same_each_time(task):
+    (x_train, y_train), (x_test, y_test) = task("digits-mlp").train, task("digits-mlp").test
+    assert (len(x_train), len(x_test)) == (1347, 450)
+    np.testing.assert_allclose(np.bincount(y_test), np.bincount(y_train) / 3, atol=1)
+    np.testing.assert_array_equal(x_test, task("digits-cnn").test[0])
+
+
+def gradient_descent(model, task, steps=1):
+    model.fit(*(array[:steps] for array in task.train), batch_size=1, verbose=0)
+    return numpy_weights(model)
+
+
+def test_the_quadratic_in_float64(task):
+    model = seeded_model(task("quadratic"))
+    keras.utils.set_random_seed(0)
+    matrix, minimum, x = quadratic.random_instance()
+    b = -matrix @ minimum
+
+    def published(x):
+        return (0.5 * x.T @ matrix @ x + b.T @ x).item()
+
+    np.testing.assert_allclose(value(model), published(x) - published(minimum), **TOLERANCE)
+    for _ in range(100):
+        x = x - RATE * (matrix @ x + b)
+    [found] = gradient_descent(model, task("quadratic"), steps=100)
+    np.testing.assert_allclose(found, x, **TOLERANCE)
+
+
+def test_the_quadratic_is_convex_and_badly_conditioned():
+    eigenvalues = np.linalg.eigvalsh(quadratic.random_instance()[0])
+    assert np.all(eigenvalues > 0)
+    assert 90 < eigenvalues[-1] < 110 and eigenvalues[-2] < 1
+    assert eigenvalues[-1] / eigenvalues[0] > 1000
+
+
+@pytest.mark.parametrize(
+    ("name", "matrix"),
+    [
+        ("bad-regression", bad_regression.falling_singular_values),
+        ("falling-rows-regression", bad_regression.falling_rows),
+    ],
+)
+def test_the_bad_regression_in_float64(name, matrix, task):
+    model = seeded_model(task(name))
+    keras.utils.set_random_seed(0)
+    a, x, start = bad_regression.random_instance(matrix)
+    w1, w2 = start["w1"], start["w2"]
+    errors = [w1 @ w2 @ sample - a @ sample for sample in x.T]
+    np.testing.assert_allclose(value(model), np.mean([e @ e for e in errors]), **TOLERANCE)
+    gradient = np.mean([2 * np.outer(e, s) for e, s in zip(errors, x.T, strict=True)], axis=0)
+    found = gradient_descent(model, task(name))
+    expected = [w1 - RATE * gradient @ w2.T, w2 - RATE * w1.T @ gradient]
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, **TOLERANCE)
+
+
+def test_condition_numbers():
+    np.testing.assert_allclose(
+        np.linalg.cond(bad_regression.falling_singular_values()), 1e10, rtol=1e-4
+    )
+    falling_rows = [bad_regression.falling_rows() for _ in range(20)]
+    assert 5 < np.median([np.linalg.cond(rows) for rows in falling_rows]) < 50
+    assert all(np.max(rows[-1]) < 1e-10 for rows in falling_rows)
+
+
+def test_the_linear_regression_in_float64(task):
+    model = seeded_model(task("linear-regression"))
+    keras.utils.set_random_seed(0)
+    x, y = linear_regression.random_points()
+    np.testing.assert_allclose(value(model), np.mean(y**2), **TOLERANCE)
+    slope, intercept = gradient_descent(model, task("linear-regression"))
+    np.testing.assert_allclose(slope, RATE * np.mean(2 * y * x), **TOLERANCE)
+    np.testing.assert_allclose(intercept, RATE * np.mean(2 * y), **TOLERANCE)
+
+
+def test_the_points_are_on_a_line():
+    x, y = linear_regression.random_points()
+    slope, intercept = np.polyfit(x, y, 1)
+    np.testing.assert_allclose([slope, intercept], [2, 1], atol=0.1)
+    assert 0.05 < np.std(y - 2 * x - 1) < 0.15
+
+
+@pytest.mark.parametrize("name", FULL_BATCH)
+def test_the_optimizer_gets_the_loss_as_it_was_computed(name, task):
+    seen = []
+
+    class Spy(keras.optimizers.SGD):
+        def scale_loss(self, loss):
+            seen.append(keras.backend.standardize_dtype(loss.dtype))
+            return super().scale_loss(loss)
+
+    gradient_descent(seeded_model(task(name), Spy()), task(name))
+    can = "float32" if keras.backend.backend() == "jax" else "float64"
+    assert set(seen) == {can}
+
+
+def test_the_answer_repeats_the_sequence():
+    inputs, answers = repeat_copy.samples(np.random.default_rng(1), 200)
+    assert inputs.shape == (200, 18, 5) and answers.shape == (200, 13, 5)
+    counts = np.zeros(4)
+    for read, answer in zip(inputs, answers, strict=True):
+        sequence, repeats = read[:4, :4], round(3 * read[4, 4].item())
+        assert not read[:4, 4].any() and not read[4, :4].any() and not read[5:].any()
+        expected = [[*bits, 0] for _ in range(repeats) for bits in sequence]
+        expected += [[0, 0, 0, 0, 1]]
+        expected += [[0] * 5] * (13 - len(expected))
+        np.testing.assert_array_equal(answer, expected)
+        counts[repeats] += 1
+    assert counts[0] == 0 and np.all(counts[1:] > 30)
+    assert 0.4 < inputs[:, :4, :4].mean() < 0.6
+
+
+def test_accuracy_is_the_share_of_right_bits():
+    found = repeat_copy.accuracy(
+        ops.convert_to_tensor([[[0.0, 1.0], [1.0, 0.0]]]),
+        ops.convert_to_tensor([[[-3.0, 0.1], [-0.1, -2.0]]]),
+    )
+    np.testing.assert_array_equal(ops.convert_to_numpy(found), [[1, 0.5]])
