@@ -47,7 +47,7 @@ class RunFolder:
         try:
             (self.path / RECORDS).mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise _unwritable(self.path, error) from error
+            raise unwritable(self.path, error) from error
 
     def _check(self) -> None:
         if not self.path.is_dir() or not any(self.path.iterdir()):
@@ -103,7 +103,7 @@ class RunFolder:
             if not (self.path / SETTINGS).exists():
                 self.write(SETTINGS, json.dumps(about, indent=2) + "\n")
         except OSError as error:
-            raise _unwritable(self.path, error) from error
+            raise unwritable(self.path, error) from error
         finally:
             probe.unlink(missing_ok=True)
 
@@ -135,7 +135,8 @@ def versions() -> dict[str, str]:
     }
 
 
-def _unwritable(path: pathlib.Path, error: OSError) -> OSError:
+def unwritable(path: pathlib.Path, error: OSError) -> OSError:
+    """The error that says what to do about it."""
     return OSError(
         f"Cannot write the results to the output folder {path}: {error}. Choose another `output`."
     )

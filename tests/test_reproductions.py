@@ -58,7 +58,7 @@ def test_it_writes_tables_and_pictures(name, folder, tmp_path, monkeypatch):
     for table in tables:
         caption, _, rows = table.read_text(encoding="utf-8").partition("\n\n")
         assert caption.startswith("Fast run, too short for a result.")
-        assert len({re.sub(r"\\\\\|", "", row).count("|") for row in rows.splitlines()}) == 1
+        assert len({row.replace("\\|", "").count("|") for row in rows.splitlines()}) == 1
 
 
 @pytest.mark.parametrize("name", catalogue.names())

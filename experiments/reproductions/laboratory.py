@@ -15,6 +15,7 @@ from ..comparison import Comparison
 from ..pictures import Center, Panel, draw
 from ..plan import Plan, Stacks
 from ..report import write_results
+from ..run_folder import unwritable
 from ..task import Task
 
 T = TypeVar("T")
@@ -59,7 +60,10 @@ class Laboratory:
         self.data = data
         self._options = {"data": data, "jobs": jobs, "force": force}
         self.console = console
-        output.mkdir(parents=True, exist_ok=True)
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unwritable(output, error) from error
 
     def choose(self, full: T, fast: T) -> T:
         """What is for this laboratory."""
@@ -87,13 +91,14 @@ class Laboratory:
             samples=length.samples,
             **self._options,
         )
+        seeds = "1 seed" if length.seeds == 1 else f"{length.seeds} seeds"
         size = "" if length.samples is None else f", at most {length.samples:,} samples"
         fast_or_full = (
             f"--fast, {full.epochs} epochs and {full.seeds} seeds in full: " if self.fast else ""
         )
         self.console.print(
             f"{self.name}, {part}: {fast_or_full}{len(plan.stacks)} optimizers, {length.epochs} "
-            f"epochs, {length.seeds} seeds{size}",
+            f"epochs, {seeds}{size}",
             soft_wrap=True,
         )
         comparison = plan.run(self.console)
