@@ -9,6 +9,7 @@ import json
 
 import hypothesis
 import keras
+import numpy as np
 import pytest
 
 from stepwrap import normalizers
@@ -47,6 +48,22 @@ def differences(request):
                 file.write(json.dumps(line) + "\n")
 
     return note
+
+
+@pytest.fixture(scope="session")
+def image_folder(tmp_path_factory):
+    """A data folder in which all sets of images are a few random ones."""
+    from stepwrap.experiments import data
+
+    folder = tmp_path_factory.mktemp("data")
+    random = np.random.default_rng(0)
+    for name, shape in data.IMAGE_SHAPES.items():
+        arrays = {}
+        for part, count in (("train", 8), ("test", 4)):
+            arrays[f"x_{part}"] = random.integers(256, size=(count, *shape), dtype="uint8")
+            arrays[f"y_{part}"] = random.integers(10, size=count, dtype="uint8")
+        np.savez(folder / f"{name}.npz", **arrays)
+    return folder
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,6 @@ import pathlib
 import re
 
 import keras
-import numpy as np
 import pytest
 
 pytest.importorskip("rich")
@@ -14,7 +13,6 @@ pytest.importorskip("matplotlib")
 import rich.console
 
 from pretended_training import pretend_training
-from stepwrap.experiments import data
 from stepwrap.experiments.reproductions import catalogue
 from stepwrap.experiments.reproductions.laboratory import Laboratory
 
@@ -24,30 +22,16 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Data sets of a few random images."""
-    folder = tmp_path_factory.mktemp("data")
-    random = np.random.default_rng(0)
-    for name, shape in data.IMAGE_SHAPES.items():
-        arrays = {}
-        for part, images in (("train", 300), ("test", 20)):
-            arrays[f"x_{part}"] = random.integers(256, size=(images, *shape), dtype="uint8")
-            arrays[f"y_{part}"] = random.integers(10, size=images, dtype="uint8")
-        np.savez(folder / f"{name}.npz", **arrays)
-    return folder
-
-
 def page_of(name):
     path = pathlib.Path(catalogue.__file__).parent / name.replace("-", "_") / "README.md"
     return path.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", catalogue.names())
-def test_it_writes_tables_and_pictures(name, folder, tmp_path, monkeypatch):
+def test_it_writes_tables_and_pictures(name, image_folder, tmp_path, monkeypatch):
     pretend_training(monkeypatch)
     console = rich.console.Console(quiet=True)
-    laboratory = Laboratory(name, tmp_path / "run", fast=True, data=folder, console=console)
+    laboratory = Laboratory(name, tmp_path / "run", fast=True, data=image_folder, console=console)
     catalogue.get(name)(laboratory)
     tables = list(laboratory.output.glob("*_table.md"))
     pictures = list(laboratory.output.glob("*.png"))

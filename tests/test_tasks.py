@@ -10,7 +10,7 @@ from keras import ops
 pytest.importorskip("rich")
 pytest.importorskip("sklearn")
 
-from stepwrap.experiments import data, tasks
+from stepwrap.experiments import tasks
 from stepwrap.experiments.tasks import bad_regression, linear_regression, quadratic, repeat_copy
 
 FULL_BATCH = [
@@ -45,17 +45,9 @@ TOLERANCE = {"rtol": 1e-10} if keras.backend.backend() != "jax" else {"rtol": 1e
 
 
 @pytest.fixture(scope="module")
-def task(tmp_path_factory):
-    """Makes the task of a name; its data, where it comes from files, is random pixels."""
-    folder = tmp_path_factory.mktemp("data")
-    random = np.random.default_rng(0)
-    for name, shape in data.IMAGE_SHAPES.items():
-        arrays = {}
-        for part, count in (("train", 8), ("test", 4)):
-            arrays[f"x_{part}"] = random.integers(256, size=(count, *shape), dtype="uint8")
-            arrays[f"y_{part}"] = random.integers(10, size=count, dtype="uint8")
-        np.savez(folder / f"{name}.npz", **arrays)
-    return functools.cache(lambda name: tasks.get(name)(folder))
+def task(image_folder):
+    """Makes the task of a name."""
+    return functools.cache(lambda name: tasks.get(name)(image_folder))
 
 
 def seeded_model(task, optimizer=None, seed=0):
