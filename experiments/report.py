@@ -10,7 +10,8 @@ from .comparison import Comparison
 from .pictures import Curve, Panel, draw, grouped
 from .run_folder import RunFolder
 
-POINTS = 150
+POINTS = 150  # of a curve of single steps
+STRETCHES = 60  # whose means are a curve
 
 
 def report(comparison: Comparison, folder: RunFolder, console: rich.console.Console) -> None:
@@ -87,10 +88,9 @@ def curves_by_epoch(comparison: Comparison, quantity: str) -> list[Curve]:
 
 
 def curves_by_step(comparison: Comparison, quantity: str) -> list[Curve]:
-    """The same in about `POINTS` points.
+    """The same by step: means of stretches of equal length.
 
-    They are means of stretches of equal length; if the loss of a single step means something,
-    they are the values of single steps, ever further apart.
+    If the loss of a single step means something, values of single steps, ever further apart.
     """
     curves = []
     for name in comparison.records:
@@ -100,7 +100,7 @@ def curves_by_step(comparison: Comparison, quantity: str) -> list[Curve]:
             x = np.unique(np.geomspace(1, length, POINTS).round().astype(int))
             values = rows[:, x - 1]
         else:
-            stretches = np.array_split(np.arange(length), min(length, POINTS))
+            stretches = np.array_split(np.arange(length), min(length, STRETCHES))
             x = np.array([stretch.mean() + 1 for stretch in stretches])
             values = np.stack([rows[:, stretch].mean(axis=1) for stretch in stretches], axis=1)
         curves.append(Curve(name, x, values, bool(comparison.divergences(name))))
