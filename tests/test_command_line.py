@@ -14,6 +14,8 @@ pytest.importorskip("rich")
 pytest.importorskip("sklearn")
 pytest.importorskip("matplotlib")
 
+import stepwrap
+import stepwrap.__main__ as program
 from cases import BACKEND
 from pretended_training import pretend_training
 from stepwrap import optimizers, wrappers
@@ -237,12 +239,16 @@ def test_an_error_shows_where_it_comes_from_if_asked(capsys):
         command_line.main(["compare", "adamm", "--traceback"])
 
 
-def test_the_extras_that_are_missing_are_named(monkeypatch, capsys):
-    import stepwrap.__main__ as program
-
-    monkeypatch.setattr(program, "EXTRAS", ("rich", "no_such_package"))
+@pytest.mark.parametrize("extra", ["matplotlib", "rich", "sklearn"])
+def test_an_extra_that_is_missing_is_named(extra, monkeypatch, capsys):
+    for name in list(sys.modules):
+        if name.startswith("stepwrap.experiments"):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, extra, None)  # as if it were not there
+    monkeypatch.delattr(stepwrap, "experiments")
     assert program.main() == 2
-    assert "no_such_package not installed. Run: pip install" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert f"needs {extra}. Run: pip install 'stepwrap[experiments]'" in error
 
 
 # Reproductions.

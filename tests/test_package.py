@@ -44,6 +44,8 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
     }
     assert folders >= {"wrappers", "normalizers", "backends", "experiments"}
     assert "stepwrap/py.typed" in names and "stepwrap/__main__.py" in names
+    for folder in ("pictures", "tasks", "reproductions/l4_mnist"):
+        assert f"stepwrap/experiments/{folder}/__init__.py" in names
     for unwanted in ("setup", "tests", "images", "benchmarks", "docs", "examples", "conftest"):
         assert not [name for name in names if unwanted in name], unwanted
 

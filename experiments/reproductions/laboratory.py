@@ -14,7 +14,7 @@ from .. import tables
 from ..comparison import Comparison
 from ..pictures import Center, Panel, draw
 from ..plan import Plan, Stacks
-from ..report import write_results
+from ..report import counted, write_results
 from ..run_folder import unwritable
 from ..task import Task
 
@@ -91,14 +91,12 @@ class Laboratory:
             samples=length.samples,
             **self._options,
         )
-        seeds = "1 seed" if length.seeds == 1 else f"{length.seeds} seeds"
-        size = "" if length.samples is None else f", at most {length.samples:,} samples"
-        fast_or_full = (
-            f"--fast, {full.epochs} epochs and {full.seeds} seeds in full: " if self.fast else ""
-        )
+        more = f"{counted(full.epochs, 'epoch')} and {counted(full.seeds, 'seed')}"
+        in_full = f"--fast, in full {more}: " if self.fast else ""
+        samples = "" if length.samples is None else f", at most {length.samples:,} samples"
         self.console.print(
-            f"{self.name}, {part}: {fast_or_full}{len(plan.stacks)} optimizers, {length.epochs} "
-            f"epochs, {seeds}{size}",
+            f"{self.name}, {part}: {in_full}{counted(len(plan.stacks), 'optimizer')}, "
+            f"{counted(length.epochs, 'epoch')}, {counted(length.seeds, 'seed')}{samples}",
             soft_wrap=True,
         )
         comparison = plan.run(self.console)

@@ -8,10 +8,9 @@ from ....text import parse
 from ... import tables
 from ...comparison import Comparison
 from ...pictures import Panel
-from ...report import curves_by_step
+from ...report import curves_by_step, over_seeds
 from ...tasks.full_batch import steps
 from ...tasks.linear_regression import linear_regression, random_points
-from ..captions import deviation_of_seeds, range_of_seeds
 from ..catalogue import reproduction
 from ..laboratory import Laboratory, Length
 from .fitted_lines import Fit, draw_fits
@@ -34,7 +33,7 @@ def learning_rate_demo(laboratory: Laboratory) -> None:
     points = "y = 2x + 1 + noise, 100 points"
     laboratory.table(
         "learning_rate_demo",
-        f"{points}: mean squared error, {deviation_of_seeds(comparison)}.",
+        f"{points}: mean squared error, {over_seeds(comparison, 'mean ± standard deviation')}.",
         ["optimizer", *(f"step {step}" for step in TABLE_STEPS)],
         table_rows(comparison),
     )
@@ -56,7 +55,7 @@ def learning_rate_demo(laboratory: Laboratory) -> None:
                 log_x=True,
             ),
         ],
-        f"{points}, {range_of_seeds(comparison)}",
+        f"{points}, {over_seeds(comparison, 'mean and range')}",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..captions import deviation_of_seeds, range_of_seeds
+from ...report import over_seeds
 from ..catalogue import reproduction
 from ..laboratory import Laboratory
 from ..stages import ABOUT_COLUMNS, Published, Stages, columns, panels, rows
@@ -49,11 +49,13 @@ def normalized_cifar(laboratory: Laboratory) -> None:
     )
     laboratory.table(
         "normalized_cifar",
-        f"{setting}{deviation_of_seeds(comparisons[0])}. Published: 50,000 samples, epochs per "
-        f"stage: 15, 1 run. {ABOUT_COLUMNS}",
+        f"{setting}{over_seeds(comparisons[0], 'mean ± standard deviation')}. "
+        f"Published: 50,000 samples, epochs per stage: 15, 1 run. {ABOUT_COLUMNS}",
         columns(MOST_STAGES),
         table_rows,
     )
     laboratory.picture(
-        "normalized_cifar", panels(comparisons), f"{setting}{range_of_seeds(comparisons[0])}"
+        "normalized_cifar",
+        panels(comparisons),
+        f"{setting}{over_seeds(comparisons[0], 'mean and range')}",
     )

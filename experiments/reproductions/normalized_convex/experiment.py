@@ -8,7 +8,7 @@ import numpy as np
 
 from ...comparison import Comparison
 from ...pictures import Curve, Panel
-from ..captions import deviation_of_seeds
+from ...report import over_seeds
 from ..catalogue import reproduction
 from ..laboratory import Laboratory, Length
 
@@ -43,7 +43,8 @@ def normalized_convex(laboratory: Laboratory) -> None:
     function = "A convex quadratic function of 100 variables"
     laboratory.table(
         "normalized_convex",
-        f"{function}, value above the minimum after 1,000 steps, {deviation_of_seeds(comparison)}. "
+        f"{function}, value above the minimum after 1,000 steps, "
+        f"{over_seeds(comparison, 'mean ± standard deviation')}. "
         "Below it, on the published scale, the value for seed 0, which is the published function, "
         "and the published one. Two numbers are what two successive steps go between.",
         ["optimizer", *(f"LR = {rate:g}" for rate in rates)],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..captions import deviation_of_seeds, range_of_seeds
+from ...report import over_seeds
 from ..catalogue import reproduction
 from ..laboratory import Laboratory
 from ..stages import ABOUT_COLUMNS, Published, Stages, columns, panels, rows
@@ -40,11 +40,13 @@ def normalized_mlp(laboratory: Laboratory) -> None:
     )
     laboratory.table(
         "normalized_mlp",
-        f"{setting}{deviation_of_seeds(comparison)}. Published: 60,000 samples, epochs per stage: "
-        f"10, 1 run. {ABOUT_COLUMNS}",
+        f"{setting}{over_seeds(comparison, 'mean ± standard deviation')}. "
+        f"Published: 60,000 samples, epochs per stage: 10, 1 run. {ABOUT_COLUMNS}",
         columns(stages),
         rows(comparison, stages, length.samples, PUBLISHED, stages),
     )
     laboratory.picture(
-        "normalized_mlp", panels([comparison]), f"{setting}{range_of_seeds(comparison)}"
+        "normalized_mlp",
+        panels([comparison]),
+        f"{setting}{over_seeds(comparison, 'mean and range')}",
     )
