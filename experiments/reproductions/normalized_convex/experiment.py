@@ -86,7 +86,7 @@ def _all_seeds(comparison: Comparison, stack: str) -> str:
     if comparison.divergences(stack):
         return "diverged"
     values = comparison.final(stack, "loss")
-    return f"{values.mean():.1f} ± {values.std():.1f}"
+    return f"{values.mean():.1f}" + (f" ± {values.std():.1f}" if len(values) > 1 else "")
 
 
 def _first_seed(comparison: Comparison, stack: str) -> str:
