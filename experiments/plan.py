@@ -66,6 +66,7 @@ class Plan:
             "epochs": self.epochs,
             "seeds": list(range(self.seeds)),
             "samples": samples,
+            "batch_size": self.task.batch_size,
         }
         self.folder = RunFolder(output, settings, force)
         steps = self.epochs * steps_per_epoch(self.task)

@@ -9,6 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from .. import checks
+
 
 @dataclass(frozen=True)
 class Task:
@@ -27,6 +29,10 @@ class Task:
         full_batch: Whether every batch is all of the data, so that the loss of a single step
             means something: results are then shown by step rather than by epoch.
             Default: False.
+
+    Raises:
+        TypeError, ValueError: If `model` is no function, or `epochs` or `batch_size` no whole
+            number above 0.
     """
 
     name: str
@@ -36,6 +42,15 @@ class Task:
     epochs: int = 20
     batch_size: int = 32
     full_batch: bool = False
+
+    def __post_init__(self) -> None:
+        if not callable(self.model) or isinstance(self.model, keras.Model):
+            raise TypeError(
+                "`model` must be a function that takes an optimizer, and returns a model compiled "
+                f"with it. Received: {self.model!r}"
+            )
+        checks.count("epochs", self.epochs)
+        checks.count("batch_size", self.batch_size)
 
 
 Arrays = tuple[np.ndarray, np.ndarray]

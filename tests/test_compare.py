@@ -1,6 +1,7 @@
 """`stepwrap.experiments.compare`: its results, its folder, and what it refuses."""
 
 import csv
+import dataclasses
 import json
 import math
 
@@ -336,6 +337,20 @@ def test_a_model_that_cannot_be_compared_is_refused(model, error, message, run):
     with pytest.raises(error, match=message) as caught:
         run(STACKS, Task("mine", model, (X, Y)))
     assert caught.value.__notes__ == ["This happened in the training of 'sgd(0.1)' from seed 0."]
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "error", "message"),
+    [
+        ("model", None, TypeError, "`model` must be a function that takes an optimizer"),
+        ("model", keras.Sequential(), TypeError, "`model` must be a function"),
+        ("epochs", 0, ValueError, "`epochs`.*epochs=0"),
+        ("batch_size", 1.5, TypeError, "`batch_size`.*batch_size=1.5"),
+    ],
+)
+def test_a_task_that_makes_no_sense_is_refused(argument, value, error, message):
+    with pytest.raises(error, match=message):
+        dataclasses.replace(TASK, **{argument: value})
 
 
 def test_samples_of_a_data_set_are_refused(run):
