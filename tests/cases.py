@@ -112,6 +112,11 @@ def keeps_state(name):
     return any(member.own_variables for member in list(stack.walk(optimizer))[:-1])
 
 
+def stateful(names):
+    """Those that keep state, for tests that take long: on one backend all, else one of each kind."""
+    return [name for name in filter(keeps_state, names) if BACKEND == "tensorflow" or name in KINDS]
+
+
 def others_long(names):
     """The names as parameters of a test that takes long, marked so but for one of each kind."""
     return [

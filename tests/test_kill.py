@@ -47,15 +47,7 @@ def train(server, wrapper, result, backup=None, kill_epoch=0, kill_delay=0.0):
     return json.loads(server.stdout.readline())
 
 
-# Each takes long; on the other backends one wrapper of each kind.
-STATEFUL = [
-    name
-    for name in filter(cases.keeps_state, cases.WRAPPERS)
-    if cases.BACKEND == "tensorflow" or name in cases.KINDS
-]
-
-
-@pytest.mark.parametrize("wrapper", [*STATEFUL, "identity"])
+@pytest.mark.parametrize("wrapper", [*cases.stateful(cases.WRAPPERS), "identity"])
 def test_killed_at_random_a_training_ends_as_if_it_were_not(wrapper, server, tmp_path):
     never_killed = train(server, wrapper, tmp_path / "expected.npz")
     assert never_killed == {"exit": 0, "epochs": EPOCHS}

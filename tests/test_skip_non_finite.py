@@ -54,15 +54,7 @@ def quadratic(weights, targets):
     return gradients, sum(ops.sum(gradient**2) for gradient in gradients) / 2
 
 
-# Each takes long; on the other backends one wrapper of each kind.
-STATEFUL = [
-    name
-    for name in filter(cases.keeps_state, stepwrap.wrappers.names())
-    if BACKEND == "tensorflow" or name in cases.KINDS
-]
-
-
-@pytest.mark.parametrize("name", STATEFUL)
+@pytest.mark.parametrize("name", cases.stateful(stepwrap.wrappers.names()))
 @pytest.mark.long
 def test_bad_batches_among_two_thousand_leave_no_trace(name):
     """Bit for bit: as in the run without them, weights and all inner state, iterations included."""
