@@ -113,7 +113,7 @@ def keeps_state(name):
 
 
 def stateful(names):
-    """Those that keep state, for tests that take long: on one backend all, else one of each kind."""
+    """Those that keep state, for long tests: all on one backend, one of each kind on the others."""
     return [name for name in filter(keeps_state, names) if BACKEND == "tensorflow" or name in KINDS]
 
 
