@@ -1,5 +1,6 @@
 """Every reproduction: its tables, its pictures and its page; training is pretended."""
 
+import importlib.util
 import pathlib
 import re
 
@@ -63,3 +64,33 @@ def test_the_gallery_shows_every_result_and_links_every_page():
             assert (ROOT / picture).is_file(), picture
     for picture in re.findall(r"\]\(\.\./(images/.*?)\)", gallery):
         assert (ROOT / picture).is_file(), picture
+
+
+@pytest.fixture
+def publish():
+    """The script that puts results into pages."""
+    path = ROOT / "docs" / "reproductions.py"
+    spec = importlib.util.spec_from_file_location("reproduction_pages", path)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    return script.publish
+
+
+def test_results_are_put_into_the_page_and_replace_older_ones(publish, tmp_path):
+    page = tmp_path / "experiments" / "reproductions" / "some_thing" / "README.md"
+    page.parent.mkdir(parents=True)
+    page.write_text("before\n<!-- results -->\nold\n<!-- /results -->\nafter\n")
+    (tmp_path / "images").mkdir()
+    results = tmp_path / "results"
+    results.mkdir()
+    (results / "some_thing.png").write_bytes(b"picture")
+    (results / "some_thing_table.md").write_text("Fast run, too short for a result.\n")
+    with pytest.raises(SystemExit, match="a fast run, which is no result"):
+        publish("some-thing", results, tmp_path)
+    (results / "some_thing_table.md").write_text("caption\n\n| table |\n")
+    publish("some-thing", results, tmp_path)
+    assert (tmp_path / "images" / "some_thing.png").read_bytes() == b"picture"
+    assert page.read_text() == (
+        "before\n<!-- results -->\n\ncaption\n\n| table |\n\n"
+        "![some thing](../../../images/some_thing.png)\n\n<!-- /results -->\nafter\n"
+    )
