@@ -44,7 +44,7 @@ def run_if(
 ) -> None:
     """A conditional, for all replicas at once: on one replica it could not hold a `merge_call`."""
     if not _several_replicas():
-        tf.cond(predicate, lambda: function(*_in_this_graph(tensors)), lambda: None)
+        _run_if_here(predicate, lambda: function(*_in_this_graph(tensors)))
         return
 
     def choose(strategy: tf.distribute.Strategy, predicate: Any, tensors: Any) -> None:
@@ -54,6 +54,22 @@ def run_if(
         tf.cond(strategy.experimental_local_results(predicate)[0], on_each, lambda: None)
 
     tf.distribute.get_replica_context().merge_call(choose, args=(predicate, tensors))
+
+
+def _run_if_here(predicate: Any, function: Callable[[], None]) -> None:
+    """In XLA a loop of at most one round: it copies all variables of a conditional, not run or run.
+
+    A loop's are written in place.
+    """
+    if not in_xla():
+        tf.cond(predicate, function, lambda: None)
+        return
+
+    def once(_: Any) -> tuple[Any]:
+        function()
+        return (tf.constant(False),)
+
+    tf.while_loop(lambda due: due, once, (predicate,))
 
 
 def _in_this_graph(tensors: Any) -> Any:
@@ -151,7 +167,9 @@ def check_place(wrapper: str, variable: Any) -> None:
             f"{wrapper} was called for all replicas of {_named(current)} at once. Call it for "
             "each replica, inside of `strategy.run`, as `fit` does."
         )
-    if _compiled_by_xla():
+    # With several GPUs TensorFlow lets replicas meet in XLA, too; no public name tells.
+    can_meet = tf.__internal__.distribute.strategy_supports_no_merge_call()
+    if in_xla() and not can_meet:
         raise ValueError(
             f"{wrapper} cannot train under {_named(current)} with jit_compile=True: XLA compiles "
             "for one device, and no Keras optimizer can. Compile the model with "
@@ -159,14 +177,9 @@ def check_place(wrapper: str, variable: Any) -> None:
         )
 
 
-def _compiled_by_xla() -> bool:
-    """Whether the graph that is being built is for XLA, where replicas cannot meet.
-
-    No public name tells. With several GPUs TensorFlow lets them meet there, too.
-    """
-    graph = tf.compat.v1.get_default_graph()
-    can_meet = tf.__internal__.distribute.strategy_supports_no_merge_call()
-    return not can_meet and control_flow_util.GraphOrParentsInXlaContext(graph)
+def in_xla() -> bool:
+    """Whether the graph that is being built is for XLA. No public name tells."""
+    return control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
 
 
 def _strategy_of(variable: Any) -> tf.distribute.Strategy | None:

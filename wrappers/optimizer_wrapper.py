@@ -441,8 +441,9 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
     @property
     def own_variables(self) -> list[Variable]:
         """The wrapper's own variables, without the inner optimizer's."""
-        unused = {id(variable) for variable in self._unused_variables}
-        made = [variable for variable in super().variables if id(variable) not in unused]
+        # Keras takes an inner variable that an attribute holds for one of this optimizer.
+        others = {id(v) for v in (*self._unused_variables, *self.inner_optimizer.variables)}
+        made = [variable for variable in super().variables if id(variable) not in others]
         return [*made, *self._seed_states]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
