@@ -53,6 +53,25 @@ def variable_index(optimizer: keras.optimizers.Optimizer, variable: Any) -> int:
     return optimizer._get_variable_index(variable)
 
 
+def first_moments(
+    optimizer: keras.optimizers.Optimizer, variables: Sequence[Any]
+) -> list[keras.Variable]:
+    """The averages of the gradients that Adam and AdamW keep for these variables.
+
+    `_momentums`, made by `build`: since Keras 3.0.
+    """
+    return [optimizer._momentums[variable_index(optimizer, variable)] for variable in variables]
+
+
+def is_of_keras(optimizer: keras.optimizers.Optimizer) -> bool:
+    """Whether it is an optimizer of Keras itself, not somebody's subclass.
+
+    The package of its class, also of the classes without a public name for PyTorch: since
+    Keras 3.0.
+    """
+    return type(optimizer).__module__.partition(".")[0] == "keras"
+
+
 class DelegatedAverages:
     """Leads `keras.callbacks.SwapEMAWeights` to the averages of an optimizer further inside.
 

@@ -25,11 +25,12 @@ class Backend(Protocol):
     def run_if(
         self,
         predicate: Any,
-        function: Callable[..., None],
+        function: Callable[..., Sequence[Any] | None],
         variables: Sequence[Any],
         *tensors: Any,
-    ) -> None:
-        """Calls function(*tensors) if the predicate holds.
+        like: Sequence[Any] = (),
+    ) -> Sequence[Any]:
+        """Calls function(*tensors) if the predicate holds; returns what it does, or zeros.
 
         Args:
             predicate: The same on all replicas.
@@ -37,6 +38,7 @@ class Backend(Protocol):
             variables: All that the function reads or writes.
             tensors: Lists of tensors, or single ones; what the function takes from a
                 replica must come this way.
+            like: Variables of the shapes and dtypes of what the function returns.
         """
 
     def add_up(self, sums: Sequence[Any], tensors: Sequence[Any], anew: Any) -> None:
@@ -95,6 +97,9 @@ class Backend(Protocol):
 
         The variables stay as they are.
         """
+
+    def compiled(self, function: Callable) -> Callable:
+        """A function of tensors that changes variables, compiled if that makes it faster."""
 
     def uncompiled(self, function: Callable) -> Callable:
         """The function, left out where a compiler would get its side effects wrong."""

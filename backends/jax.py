@@ -55,23 +55,29 @@ def cond(predicate: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]
 
 
 def run_if(
-    predicate: Any, function: Callable[..., None], variables: Sequence[Any], *tensors: Any
-) -> None:
-    """A conditional from the variables' values to their new ones."""
+    predicate: Any,
+    function: Callable[..., Sequence[Any] | None],
+    variables: Sequence[Any],
+    *tensors: Any,
+    like: Sequence[Any] = (),
+) -> Sequence[Any]:
+    """A conditional from the variables' values to their new ones, and to what is returned."""
+    zeros = [jnp.zeros(variable.shape, variable.dtype) for variable in like]
     if not isinstance(predicate, jax.core.Tracer):
-        if predicate:
-            function(*tensors)
-        return
+        return (function(*tensors) or []) if predicate else zeros
 
     def run(values: Any, tensors: Any) -> Any:
         with keras.StatelessScope(list(zip(variables, values, strict=True))) as scope:
-            function(*tensors)
-        return [scope.get_current_value(variable) for variable in variables]
+            results = function(*tensors) or []
+        return [scope.get_current_value(variable) for variable in variables], results
 
     values = [variable.value for variable in variables]
-    new_values = jax.lax.cond(predicate, run, lambda values, tensors: values, values, tensors)
+    new_values, results = jax.lax.cond(
+        predicate, run, lambda values, tensors: (values, zeros), values, tensors
+    )
     for variable, value in zip(variables, new_values, strict=True):
         variable.assign(value)
+    return results
 
 
 def add_up(sums: Sequence[Any], tensors: Sequence[Any], anew: Any) -> None:
@@ -92,6 +98,11 @@ def captured(optimizer: Any, steps: dict[Any, Any]) -> AbstractContextManager[No
 
 def uncompiled(function: Callable) -> Callable:
     """The function itself: tracing runs its side effects once and leaves none in the graph."""
+    return function
+
+
+def compiled(function: Callable) -> Callable:
+    """The function itself: whoever wants a step compiled has compiled all of it."""
     return function
 
 

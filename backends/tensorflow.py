@@ -40,36 +40,41 @@ def cond(predicate: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]
 
 
 def run_if(
-    predicate: Any, function: Callable[..., None], variables: Sequence[Any], *tensors: Any
-) -> None:
+    predicate: Any,
+    function: Callable[..., Sequence[Any] | None],
+    variables: Sequence[Any],
+    *tensors: Any,
+    like: Sequence[Any] = (),
+) -> Sequence[Any]:
     """A conditional, for all replicas at once: on one replica it could not hold a `merge_call`."""
+
+    def run(*tensors: Any) -> Sequence[Any]:
+        return function(*tensors) or []
+
+    def zeros(*_: Any) -> Sequence[Any]:
+        return [tf.zeros(variable.shape, variable.dtype) for variable in like]
+
     if not _several_replicas():
-        _run_if_here(predicate, lambda: function(*_in_this_graph(tensors)))
-        return
+        choose = _cond_in_place if in_xla() else tf.cond
+        return choose(predicate, lambda: run(*_in_this_graph(tensors)), zeros)
 
-    def choose(strategy: tf.distribute.Strategy, predicate: Any, tensors: Any) -> None:
-        def on_each() -> None:
-            strategy.extended.call_for_each_replica(function, args=tensors)
+    def on_all(strategy: tf.distribute.Strategy, predicate: Any, tensors: Any) -> Any:
+        def each(one: Callable) -> Callable:
+            return lambda: strategy.extended.call_for_each_replica(one, args=tensors)
 
-        tf.cond(strategy.experimental_local_results(predicate)[0], on_each, lambda: None)
+        first = strategy.experimental_local_results(predicate)[0]
+        return tf.cond(first, each(run), each(zeros))
 
-    tf.distribute.get_replica_context().merge_call(choose, args=(predicate, tensors))
+    return tf.distribute.get_replica_context().merge_call(on_all, args=(predicate, tensors))
 
 
-def _run_if_here(predicate: Any, function: Callable[[], None]) -> None:
-    """In XLA a loop of at most one round: it copies all variables of a conditional, not run or run.
+def _cond_in_place(predicate: Any, function: Callable, zeros: Callable) -> Sequence[Any]:
+    """A loop of at most one round: XLA copies all variables of a conditional, run or not."""
 
-    A loop's are written in place.
-    """
-    if not in_xla():
-        tf.cond(predicate, function, lambda: None)
-        return
+    def once(_: Any, results: Sequence[Any]) -> tuple[Any, Sequence[Any]]:
+        return tf.constant(False), function()
 
-    def once(_: Any) -> tuple[Any]:
-        function()
-        return (tf.constant(False),)
-
-    tf.while_loop(lambda due: due, once, (predicate,))
+    return tf.while_loop(lambda due, _: due, once, (predicate, zeros()))[1]
 
 
 def _in_this_graph(tensors: Any) -> Any:
@@ -250,6 +255,21 @@ def uncompiled(function: Callable) -> Callable:
     return function
 
 
+def compiled(function: Callable) -> Callable:
+    """Compiled by XLA, if a graph is being built for the CPU that is not.
+
+    Where there are other devices, Keras compiles models unless it is told not to.
+    """
+    builds_graph = tf.inside_function() and not in_xla()
+    if not builds_graph or tf.distribute.has_strategy() or not _only_cpus():
+        return function
+    return tf.function(function, jit_compile=True, autograph=False)
+
+
+def _only_cpus() -> bool:
+    return all(device.device_type == "CPU" for device in tf.config.list_logical_devices())
+
+
 def add(variables: Sequence[Any], steps: Sequence[Any]) -> None:
     """Adds to each variable its step, in place."""
     for variable, step in zip(variables, steps, strict=True):
@@ -257,12 +277,21 @@ def add(variables: Sequence[Any], steps: Sequence[Any]) -> None:
 
 
 def scaled_or_zero(accepted: Any, tensors: Sequence[Any], scale: Any) -> list[Any]:
-    """A conditional: without XLA, a selection would be one more pass."""
-    return tf.cond(
-        accepted,
-        lambda: [tf.cast(_wide(tensor) * scale, tensor.dtype) for tensor in tensors],
-        lambda: [tf.zeros_like(tensor) for tensor in tensors],
-    )
+    """A conditional, or in XLA a selection, which it fuses with the write.
+
+    Without XLA, a selection would be one more pass.
+    """
+
+    def scaled() -> list[Any]:
+        return [tf.cast(_wide(tensor) * scale, tensor.dtype) for tensor in tensors]
+
+    def zeros() -> list[Any]:
+        return [tf.zeros_like(tensor) for tensor in tensors]
+
+    if in_xla():
+        pairs = zip(scaled(), zeros(), strict=True)
+        return [tf.where(accepted, one, zero) for one, zero in pairs]
+    return tf.cond(accepted, scaled, zeros)
 
 
 def dot(tensors: Sequence[Any], others: Sequence[Any]) -> Any:

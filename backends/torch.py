@@ -48,11 +48,16 @@ def cond(predicate: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]
 
 
 def run_if(
-    predicate: Any, function: Callable[..., None], variables: Sequence[Any], *tensors: Any
-) -> None:
+    predicate: Any,
+    function: Callable[..., Sequence[Any] | None],
+    variables: Sequence[Any],
+    *tensors: Any,
+    like: Sequence[Any] = (),
+) -> Sequence[Any]:
     """Python's own conditional."""
     if predicate:
-        function(*tensors)
+        return function(*tensors) or []
+    return [torch.zeros_like(variable.value) for variable in like]
 
 
 @torch.no_grad()
@@ -131,6 +136,11 @@ def _captured_on_zeros(optimizer: Any, update: Any, steps: dict[Any, Any]) -> It
 def uncompiled(function: Callable) -> Callable:
     """The function with a graph break around it: torch.compile mistakes weights set aside."""
     return torch.compiler.disable(function)
+
+
+def compiled(function: Callable) -> Callable:
+    """The function itself."""
+    return function
 
 
 @torch.no_grad()

@@ -11,8 +11,9 @@ from keras import ops
 
 from .. import checks, stack
 from ..backends import current as backend
+from ..gradient_average import InnerAverage, OwnAverage, keeps_average
 from ..skip_tally import SkipTally
-from ..slots import Slots, scalar, scalar_dtype
+from ..slots import scalar, scalar_dtype
 from .optimizer_wrapper import OptimizerWrapper, Tensor, Variable
 
 # Why a step was skipped, in the order in which the state counts them.
@@ -65,20 +66,22 @@ class L4(OptimizerWrapper, abc.ABC):
         self._told_of_the_floor = False
 
     @abc.abstractmethod
-    def direction(
+    def propose(
         self,
+        inner_steps: Callable[[list[Tensor]], list[Tensor]],
         gradients: list[Tensor],
-        averages: list[Tensor],
-        correction: Tensor,
         variables: list[Variable],
-    ) -> list[Tensor]:
-        """What the inner optimizer is given as gradients, from which it makes the step.
+    ) -> tuple[list[Tensor], list[Tensor], Tensor]:
+        """The steps along the direction, and the average of the gradients.
 
         Args:
+            inner_steps: As in `take_steps`.
             gradients: The gradients of this step.
-            averages: Their moving averages, which start at zero.
-            correction: The averages divided by it are g̃.
             variables: The variable of each gradient.
+
+        Returns:
+            The inner optimizer's steps; averages that start at zero; what these are to be
+            divided by to be g̃.
         """
 
     def build(self, variables: Sequence[Variable]) -> None:
@@ -87,8 +90,11 @@ class L4(OptimizerWrapper, abc.ABC):
             return
         super().build(variables)
         self._scalar_dtype = scalar_dtype(variables)
-        self._averages = Slots(self, variables, "gradient_average")
-        self._average_steps = self._add_state("average_steps", "int32")
+        decay = 1 - 1 / self.gradient_time_scale
+        if keeps_average(self.inner_optimizer, decay):
+            self.gradient_average = InnerAverage(self.inner_optimizer, self._scalar_dtype)
+        else:
+            self.gradient_average = OwnAverage(self, variables, decay, self._scalar_dtype)
         self._min_loss = self._add_state("min_loss", self._scalar_dtype)
         self._losses_seen = self._add_state("losses_seen", "int32")
         self._learning_rate_used = self._add_state("effective_learning_rate", self._scalar_dtype)
@@ -130,27 +136,28 @@ class L4(OptimizerWrapper, abc.ABC):
         """The inner optimizer's steps, rescaled; zeros where no step is safe."""
         loss = self._given_loss() - self.loss_floor
         inner_learning_rate = self._inner_learning_rate()
-        state = [*self._own_state(), *self.inner_optimizer.variables]
         weights = variables if self._decays_weights else []
-        state_before, weights_before = backend.snapshot(state), backend.snapshot(weights)
-        try:
-            averages, correction = self._averaged(gradients, variables)
-            steps = inner_steps(self.direction(gradients, averages, correction, variables))
-        except Exception:
-            backend.restore_unless(False, [*state, *weights], [*state_before, *weights_before])
-            raise
-        slope = -backend.dot(averages, steps) / (correction * inner_learning_rate)  # g̃ᵀv
+        weights_before = backend.snapshot(weights)
+
+        def propose(gradients: list[Tensor]) -> list[Tensor]:
+            steps, averages, correction = self.propose(inner_steps, gradients, variables)
+            return [*steps, -backend.dot(averages, steps) / (correction * inner_learning_rate)]
+
+        # Known before any state is written. The squares, too, for inner optimizers average them.
+        sound = backend.all_finite([loss, backend.dot(gradients, gradients)])
+        state = [*self._state(), *weights]
+        like = [*variables, self._min_loss]
+        *steps, slope = backend.run_if(sound, propose, state, gradients, like=like)  # g̃ᵀv
 
         min_loss = self._lowest_of(loss)
         gap = loss - self.minloss_factor * min_loss
         learning_rate = self._learning_rate_for(gap, slope)
         scale = learning_rate / inner_learning_rate
-        finite = backend.all_finite([loss, slope, scale])
+        finite = sound & backend.all_finite([slope, scale])
         above_floor, descends = loss >= 0, slope > 0
         moves = finite & above_floor & descends & (gap > 0)
 
-        self._remember(min_loss, above_floor)
-        backend.restore_unless(finite, state, state_before)
+        self._remember(min_loss, finite & above_floor)
         backend.restore_unless(moves, weights, weights_before)
         zero = ops.zeros_like(learning_rate)
         self._learning_rate_used.assign(ops.where(moves, learning_rate, zero))
@@ -177,33 +184,17 @@ class L4(OptimizerWrapper, abc.ABC):
         cap = ops.full_like(learning_rate, self.max_learning_rate)
         return ops.where(learning_rate > cap, cap, learning_rate)
 
-    def _remember(self, min_loss: Tensor, above_floor: Tensor) -> None:
-        """Keeps min_loss for the next step, unless the loss does not count."""
+    def _remember(self, min_loss: Tensor, counts: Tensor) -> None:
+        """Keeps min_loss for the next step, if the loss counts."""
         forgetting = 1 + 1 / self.minloss_forget_time
-        self._min_loss.assign(ops.where(above_floor, forgetting * min_loss, self.min_loss))
-        self._losses_seen.assign(self._losses_seen + ops.cast(above_floor, "int32"))
+        self._min_loss.assign(ops.where(counts, forgetting * min_loss, self.min_loss))
+        self._losses_seen.assign(self._losses_seen + ops.cast(counts, "int32"))
 
-    def _own_state(self) -> list[Variable]:
-        """The state that a step which is not finite must not change."""
-        tallies = (self._learning_rate_used, *self._tally.variables)
-        return [
-            variable
-            for variable in self.own_variables
-            if not any(variable is tally for tally in tallies)
-        ]
-
-    def _averaged(
-        self, gradients: list[Tensor], variables: list[Variable]
-    ) -> tuple[list[Tensor], Tensor]:
-        """The moving averages, and by what to divide them for their start at zero."""
-        decay = 1 - 1 / self.gradient_time_scale
-        averages = backend.update_averages(self._averages.of(variables), gradients, decay)
-        self._average_steps.assign(self._average_steps + 1)
-        return averages, self.correction(decay)
-
-    def correction(self, decay: float) -> Tensor:
-        """The share of its weight that a moving average which started at zero has by now."""
-        return 1 - decay ** ops.cast(self._average_steps, self._scalar_dtype)
+    def _state(self) -> list[Variable]:
+        """What a step that is not sound must not change."""
+        kept = (self._min_loss, self._losses_seen, self._learning_rate_used, *self._tally.variables)
+        others = {id(variable) for variable in kept}
+        return [variable for variable in self.variables if id(variable) not in others]
 
     def _inner_learning_rate(self) -> Tensor:
         """What the inner optimizer multiplies its direction with; 1 where it does not say."""

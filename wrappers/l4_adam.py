@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 from keras import ops
@@ -93,23 +93,25 @@ class L4Adam(L4):
         super().build(variables)
         self._square_averages = Slots(self, variables, "square_average")
 
-    def direction(
+    def propose(
         self,
+        inner_steps: Callable[[list[Tensor]], list[Tensor]],
         gradients: list[Tensor],
-        averages: list[Tensor],
-        correction: Tensor,
         variables: list[Variable],
-    ) -> list[Tensor]:
-        """Adam's, with epsilon outside the bias correction."""
+    ) -> tuple[list[Tensor], list[Tensor], Tensor]:
+        """Along Adam's direction, with epsilon outside the bias correction."""
+        averages, correction = self.gradient_average.update(gradients, variables)
         decay = 1 - 1 / self.square_time_scale
         square_averages = backend.update_averages(
             self._square_averages.of(variables),
             [ops.square(gradient) for gradient in gradients],
             decay,
         )
-        square_correction = self.correction(decay)
-        return [
-            (average / correction)
-            / (ops.sqrt(square_average / square_correction) + self.adam_epsilon)
-            for average, square_average in zip(averages, square_averages, strict=True)
+        # Factors: a division by them for each element would take more time.
+        factor, square_factor = 1 / correction, 1 / self.gradient_average.correction(decay)
+        direction = [
+            (average * ops.cast(factor, average.dtype))
+            / (ops.sqrt(square * ops.cast(square_factor, square.dtype)) + self.adam_epsilon)
+            for average, square in zip(averages, square_averages, strict=True)
         ]
+        return inner_steps(direction), averages, correction

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
+from keras import ops
 
 from .l4 import L4
 from .optimizer_wrapper import Tensor, Variable
@@ -65,12 +68,13 @@ class L4Mom(L4):
             name,
         )
 
-    def direction(
+    def propose(
         self,
+        inner_steps: Callable[[list[Tensor]], list[Tensor]],
         gradients: list[Tensor],
-        averages: list[Tensor],
-        correction: Tensor,
         variables: list[Variable],
-    ) -> list[Tensor]:
-        """The averaged gradient."""
-        return [average / correction for average in averages]
+    ) -> tuple[list[Tensor], list[Tensor], Tensor]:
+        """Along the averaged gradient."""
+        averages, correction = self.gradient_average.update(gradients, variables)
+        direction = [average * ops.cast(1 / correction, average.dtype) for average in averages]
+        return inner_steps(direction), averages, correction

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from .catalogue import wrapper
 from .l4 import L4
 from .optimizer_wrapper import Tensor, Variable
@@ -24,8 +26,8 @@ class L4Wrapper(L4):
     gradient with decay 1 − 1 / gradient_time_scale, corrected for its start at zero.
 
     No step is made where g̃ᵀv ≤ 0, where the loss is below `loss_floor`, and where the
-    loss, the gradient or g̃ᵀv is not finite; then min_loss, averages and the inner
-    optimizer's state stay as they were, too.
+    loss, the sum of the gradient's squares or g̃ᵀv is not finite. Where it is the loss or
+    the gradient, averages and the inner optimizer's state stay as they were, too.
 
     The loss comes from Keras' train step; in a loop of your own, from
     `optimizer.scale_loss(loss)` or `optimizer.apply(gradients, variables, loss=loss)`.
@@ -65,12 +67,12 @@ class L4Wrapper(L4):
         learning", NeurIPS 2018, arXiv 1802.05074, Section 3 and Algorithm 1.
     """
 
-    def direction(
+    def propose(
         self,
+        inner_steps: Callable[[list[Tensor]], list[Tensor]],
         gradients: list[Tensor],
-        averages: list[Tensor],
-        correction: Tensor,
         variables: list[Variable],
-    ) -> list[Tensor]:
-        """The gradients as they are: the direction is the inner optimizer's affair."""
-        return gradients
+    ) -> tuple[list[Tensor], list[Tensor], Tensor]:
+        """The direction is the inner optimizer's affair."""
+        steps = inner_steps(gradients)
+        return steps, *self.gradient_average.update(gradients, variables)
