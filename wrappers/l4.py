@@ -145,9 +145,8 @@ class L4(OptimizerWrapper, abc.ABC):
 
         # Known before any state is written. The squares, too, for inner optimizers average them.
         sound = backend.all_finite([loss, backend.dot(gradients, gradients)])
-        state = [*self._state(), *weights]
         like = [*variables, self._min_loss]
-        *steps, slope = backend.run_if(sound, propose, state, gradients, like=like)  # g̃ᵀv
+        *steps, slope = self.run_if(sound, propose, gradients, like=like)  # g̃ᵀv
 
         min_loss = self._lowest_of(loss)
         gap = loss - self.minloss_factor * min_loss
@@ -189,12 +188,6 @@ class L4(OptimizerWrapper, abc.ABC):
         forgetting = 1 + 1 / self.minloss_forget_time
         self._min_loss.assign(ops.where(counts, forgetting * min_loss, self.min_loss))
         self._losses_seen.assign(self._losses_seen + ops.cast(counts, "int32"))
-
-    def _state(self) -> list[Variable]:
-        """What a step that is not sound must not change."""
-        kept = (self._min_loss, self._losses_seen, self._learning_rate_used, *self._tally.variables)
-        others = {id(variable) for variable in kept}
-        return [variable for variable in self.variables if id(variable) not in others]
 
     def _inner_learning_rate(self) -> Tensor:
         """What the inner optimizer multiplies its direction with; 1 where it does not say."""

@@ -42,10 +42,12 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
             "adam", or a config as `keras.optimizers.serialize` writes it. It may
             be a wrapper itself.
         name: The wrapper's name. Default: made from the class name.
+        jit_compile: Whether the update of the whole stack may be compiled by XLA where the
+            model is not, see `compiles_update`. Default: True.
 
     Raises:
-        TypeError: If `inner_optimizer` is no Keras optimizer, or an argument is
-            not known.
+        TypeError: If `inner_optimizer` is no Keras optimizer, `jit_compile` neither True nor
+            False, or an argument not known.
         ValueError: If `inner_optimizer` names no optimizer, scales the loss or
             accumulates gradients; if the wrapper takes steps and `inner_optimizer`
             has `use_ema`; if a wrapper inside has to stand outside.
@@ -65,7 +67,9 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
         checks.arguments(cls, args, kwargs)
         return super().__new__(cls)
 
-    def __init__(self, inner_optimizer: Any, name: str | None = None) -> None:
+    def __init__(
+        self, inner_optimizer: Any, name: str | None = None, jit_compile: bool = True
+    ) -> None:
         inner_optimizer = checks.optimizer(inner_optimizer)
         checks.wrappable(self, inner_optimizer)
         # A callable makes no learning rate variable beside the inner one.
@@ -73,6 +77,8 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
         # What Keras has made by now is a step counter; the inner optimizer has its own.
         self._unused_variables = tuple(super().variables)
         self.inner_optimizer = inner_optimizer
+        self.jit_compile = checks.flag("jit_compile", jit_compile)
+        self._stands_inside = False
         self._loss = ReplicaLocal()
         self._seed_states: list[Variable] = []
 
@@ -229,10 +235,28 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
             else:
                 self._step(places, completed, variables)
 
+        if self.compiles_update:
+            step = backend.compiled(step)
         try:
             backend.once_summed(step, [gradients[place] for place in places], self.loss)
         finally:
             self._loss.clear()
+
+    @property
+    def compiles_update(self) -> bool:
+        """Whether a graph of the update for TensorFlow's CPU is compiled by XLA.
+
+        The outermost wrapper's is, if all optimizers in the stack allow it, come from Keras or
+        from here, and draw no random numbers, which XLA would draw slowly. The results are the
+        same but for rounding. Models that are compiled themselves, eager steps and other
+        backends are not affected.
+        """
+        return not self._stands_inside and all(
+            getattr(member, "jit_compile", True)
+            and not getattr(member, "_seed_states", ())
+            and (keras_private.is_of_keras(member) or _is_from_here(member))
+            for member in stack.walk(self)
+        )
 
     def _step(
         self,
@@ -285,14 +309,27 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
         finite = all_finite([gradients[place] for place in places])
         self.run_if(finite, step, gradients, self.loss)
 
-    def run_if(self, predicate: Tensor, function: Callable[..., None], *tensors: Any) -> None:
+    def run_if(
+        self,
+        predicate: Tensor,
+        function: Callable[..., Sequence[Tensor] | None],
+        *tensors: Any,
+        like: Sequence[Variable] = (),
+    ) -> Sequence[Tensor]:
         """Calls function(*tensors), which may change the weights and any state, if it is true.
 
-        What the function takes from this step, other than variables, must be among the
-        tensors: lists of them, or single ones.
+        Args:
+            predicate: Whether to call it.
+            function: See above.
+            tensors: What it takes from this step, other than variables: lists of tensors, or
+                single ones.
+            like: Variables of the shapes and dtypes of what the function returns.
+
+        Returns:
+            What the function returns, or zeros.
         """
         variables = [*keras_private.built_variables(self), *self.variables]
-        backend.run_if(predicate, function, variables, *tensors)
+        return backend.run_if(predicate, function, variables, *tensors, like=like)
 
     def write_steps(self, variables: Sequence[Variable], steps: Sequence[Tensor]) -> None:
         """Adds the steps to the variables, and applies the variables' constraints."""
@@ -359,6 +396,8 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
         keras_private.check_known(self.inner_optimizer, variables)
         # Again, for a MultiOptimizer has its parts only now.
         checks.wrappable(self, self.inner_optimizer)
+        for member in stack.walk(self.inner_optimizer):
+            member._stands_inside = True
         for leaf in stack.leaves(self.inner_optimizer):
             backend.leave_sums_to_wrapper(leaf)
         # Checkpoints of the backend follow attributes, not the list in which Keras'
@@ -441,10 +480,11 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
     @property
     def own_variables(self) -> list[Variable]:
         """The wrapper's own variables, without the inner optimizer's."""
-        # Keras takes an inner variable that an attribute holds for one of this optimizer.
-        others = {id(v) for v in (*self._unused_variables, *self.inner_optimizer.variables)}
+        # Keras takes every variable that an attribute holds for one of this optimizer.
+        inner, seeds = self.inner_optimizer.variables, self._seed_states
+        others = {id(variable) for variable in (*self._unused_variables, *inner, *seeds)}
         made = [variable for variable in super().variables if id(variable) not in others]
-        return [*made, *self._seed_states]
+        return [*made, *seeds]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Sets all `variables`, the inner optimizer's included."""
@@ -507,6 +547,10 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
                 for name, value in config.items()
             }
         )
+
+
+def _is_from_here(optimizer: keras.optimizers.Optimizer) -> bool:
+    return type(optimizer).__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
 def _arguments_of(function: Callable) -> list[str]:
