@@ -25,12 +25,14 @@ def measured(cell: Cell) -> list[dict]:
     with tempfile.TemporaryDirectory() as folder:
         given, made = pathlib.Path(folder, "cell.json"), pathlib.Path(folder, "records.json")
         given.write_text(cells.as_json(cell), encoding="utf-8")
-        subprocess.run(
+        process = subprocess.run(
             [sys.executable, HERE / "cell.py", given, made],
             env={**os.environ, **MODES[cell.mode].environment(cell.threads)},
-            check=True,
-            stderr=subprocess.PIPE,
+            stderr=subprocess.PIPE,  # what backends say when they are imported
+            text=True,
         )
+        if process.returncode:
+            raise SystemExit(f"{cell} failed:\n{process.stderr}")
         return json.loads(made.read_text(encoding="utf-8"))
 
 

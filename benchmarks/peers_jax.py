@@ -87,10 +87,10 @@ def _step(name: str, transformation: Any, workload: Workload) -> Step:
             loss, gradients = jax.value_and_grad(compute_loss)(fast, x, y)
             return update(weights, state, gradients, loss)
 
+    # Copies, for memory that is given away can be only one of weights, slow weights and state.
     if looks_ahead:
-        # Not `init_synced`: memory that is given away can be only one of them.
         weights = optax.LookaheadParams(weights, jax.tree.map(jax.numpy.copy, weights))
-    state = transformation.init(weights)
+    state = jax.tree.map(jax.numpy.copy, transformation.init(weights))
     kept = [*jax.tree.leaves(state), *(weights.slow if looks_ahead else [])]
     size = sum(leaf.nbytes for leaf in kept)
     return steps.donating(function, (weights, state), given, size)
