@@ -1,4 +1,4 @@
-"""Measures one cell of the table, in a process of its own: one backend, size and kind of step.
+"""Measures one cell in a process of its own: one backend, size and kind of step.
 
     python benchmarks/cell.py CELL.json RECORDS.json
 
@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import pathlib
@@ -15,7 +14,6 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -25,11 +23,11 @@ class Cell:
     Args:
         mode: A name in `modes.MODES`.
         size: A name in `workload.SIZES`.
-        kind: "step", "train", or "memory".
+        kind: "step" alone, whole "train" step, or "memory" of the step.
         threads: "one", for CPU time on one processor, or "all", for wall time.
         variants: Patterns of names; "headline" means those that stand for the others.
-        seconds: How long it may take.
         rounds: The least and the largest number of rounds.
+        seconds: How long it may take, or None.
     """
 
     mode: str
@@ -37,8 +35,11 @@ class Cell:
     kind: str
     threads: str = "one"
     variants: Sequence[str] = ("headline",)
-    seconds: float = 60
     rounds: Sequence[int] = (5, 40)
+    seconds: float | None = None
+
+    def __str__(self) -> str:
+        return f"{self.mode}, {self.size}, {self.kind}, threads: {self.threads}"
 
 
 def pin() -> None:
@@ -54,14 +55,10 @@ def main() -> None:
     if cell.threads == "one":
         pin()  # before the backend counts the processors
     import measure
+    import memory
 
-    records: list[dict[str, Any]] = measure.records(cell, started)
+    records = memory.records(cell) if cell.kind == "memory" else measure.records(cell, started)
     pathlib.Path(sys.argv[2]).write_text(json.dumps(records), encoding="utf-8")
-
-
-def as_json(cell: Cell) -> str:
-    """What `main` reads."""
-    return json.dumps(dataclasses.asdict(cell))
 
 
 if __name__ == "__main__":

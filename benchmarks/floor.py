@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from variants import BARE_ADAM, BARE_MOMENTUM
+from variants import BARE_ADAM, BARE_MOMENTUM, Variant
 from workload import Workload
 
 PASS = "single pass"
@@ -49,6 +49,12 @@ BYTES = {
     # Reads and writes the sum at three batches of four, and reads it at the fourth.
     "GradientAccumulation(steps=4)": (3 * 12 + 28 + 4) / 4,
 }
+
+
+def ratio(variant: Variant) -> float | None:
+    """The bytes as a ratio to those of the bare optimizer that it wraps, if they are known."""
+    own = BYTES.get(variant.name)
+    return None if own is None else round(own / BYTES[variant.bases[0]], 3)
 
 
 def single_pass(workload: Workload) -> Callable[[], None]:

@@ -18,6 +18,8 @@ ONE_THREAD = {
     ),
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
 }
+# glibc keeps freed blocks for later unless it maps each for itself; then nothing could be seen.
+MEMORY = {"MALLOC_MMAP_THRESHOLD_": "65536"}
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,14 @@ class Mode:
         """Whether the backend can be imported."""
         return importlib.util.find_spec(self.backend) is not None
 
-    def environment(self, threads: str) -> dict[str, str]:
+    def environment(self, threads: str, kind: str) -> dict[str, str]:
         """What has to be set before the backend is imported."""
-        own = {"KERAS_BACKEND": self.backend, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
-        return {**own, **(ONE_THREAD if threads == "one" else {})}
+        own = {
+            "KERAS_BACKEND": self.backend,
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+            "CUDA_VISIBLE_DEVICES": "",
+        }
+        return own | (ONE_THREAD if threads == "one" else {}) | (MEMORY if kind == "memory" else {})
 
 
 MODES = {

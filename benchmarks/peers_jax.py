@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -18,53 +19,74 @@ BARE = "optax.adam"
 
 def variants() -> list[Variant]:
     """optax's own Adam, and what stands before or around it."""
-    before = {
-        "optax.clip_by_global_norm": lambda: optax.clip_by_global_norm(1.0),
-        "optax.clip_by_block_rms": lambda: optax.clip_by_block_rms(1.0),
-        "optax.normalize_by_update_norm": lambda: optax.normalize_by_update_norm(),
-        "optax.adaptive_grad_clip": lambda: optax.adaptive_grad_clip(0.01),
-        "optax.centralize": lambda: optax.centralize(),
-        "optax.add_noise": lambda: optax.add_noise(0.3, 0.55, jax.random.key(1)),
-    }
-    around = {
-        "optax.apply_if_finite": (lambda inner: optax.apply_if_finite(inner, 100), 1),
-        "optax.lookahead": (lambda inner: optax.lookahead(inner, 6, 0.5), 6),
-        "optax.contrib.mechanize": (lambda inner: optax.contrib.mechanize(inner), 1),
-        "optax.MultiSteps(4)": (
-            lambda inner: optax.MultiSteps(inner, 4).gradient_transformation(),
-            4,
-        ),
-    }
     return [
-        _variant(BARE, _adam),
-        *(
-            _variant(name, lambda make=make: optax.chain(make(), _adam()))
-            for name, make in before.items()
+        Variant(BARE, "peers", functools.partial(_step, lambda inner: inner)),
+        _before(
+            "optax.clip_by_global_norm",
+            lambda: optax.clip_by_global_norm(1.0),
+            "ClippedOptimizer(scope='global')",
         ),
-        *(
-            _variant(name, lambda wrap=wrap: wrap(_adam()), cycle)
-            for name, (wrap, cycle) in around.items()
+        _before(
+            "optax.clip_by_block_rms", lambda: optax.clip_by_block_rms(1.0), "ClippedOptimizer"
         ),
-        _variant("optax.contrib.momo_adam", lambda: optax.contrib.momo_adam(RATE)),
+        _before(
+            "optax.normalize_by_update_norm",
+            optax.normalize_by_update_norm,
+            "NormalizedOptimizer(scope='global')",
+        ),
+        _before(
+            "optax.adaptive_grad_clip",
+            lambda: optax.adaptive_grad_clip(0.01),
+            "AdaptiveGradientClipping",
+        ),
+        _before("optax.centralize", optax.centralize, "GradientCentralization"),
+        _before(
+            "optax.add_noise",
+            lambda: optax.add_noise(0.3, 0.55, jax.random.key(1)),
+            "GradientNoise",
+        ),
+        _around(
+            "optax.apply_if_finite",
+            lambda inner: optax.apply_if_finite(inner, 100),
+            "SkipNonFinite",
+        ),
+        _around(
+            "optax.lookahead", lambda inner: optax.lookahead(inner, 6, 0.5), "Lookahead", cycle=6
+        ),
+        _around(
+            "optax.MultiSteps(4)",
+            lambda inner: optax.MultiSteps(inner, 4).gradient_transformation(),
+            "GradientAccumulation(steps=4)",
+            cycle=4,
+        ),
+        _around("optax.contrib.mechanize", optax.contrib.mechanize),
+        _around("optax.contrib.momo_adam", lambda _: optax.contrib.momo_adam(RATE), "L4Adam"),
     ]
 
 
-def _adam() -> optax.GradientTransformation:
-    return optax.adam(RATE, eps=1e-7)
-
-
-def _variant(
-    name: str, make: Callable[[], optax.GradientTransformation], cycle: int = 1
+def _before(
+    name: str, make: Callable[[], optax.GradientTransformation], like: str | None = None
 ) -> Variant:
-    return Variant(name, "peers", lambda workload: _step(name, make(), workload), _BASES, cycle)
+    return _around(name, lambda inner: optax.chain(make(), inner), like)
 
 
-_BASES = (BARE_ADAM, BARE)
+def _around(
+    name: str,
+    wrap: Callable[[optax.GradientTransformation], optax.GradientTransformation],
+    like: str | None = None,
+    cycle: int = 1,
+) -> Variant:
+    """A variant; `like` is the wrapper that does the same."""
+    start = functools.partial(_step, wrap, looks_ahead=name == "optax.lookahead")
+    return Variant(name, "peers", start, (BARE_ADAM, BARE), like, cycle)
 
 
-def _step(name: str, transformation: Any, workload: Workload) -> Step:
-    looks_ahead = name == "optax.lookahead"
-    transformation = optax.with_extra_args_support(transformation)
+def _step(
+    wrap: Callable[[optax.GradientTransformation], optax.GradientTransformation],
+    workload: Workload,
+    looks_ahead: bool = False,
+) -> Step:
+    transformation = optax.with_extra_args_support(wrap(optax.adam(RATE, eps=1e-7)))
 
     def update(weights: Any, state: Any, gradients: list, loss: Any) -> tuple[Any, Any]:
         updates, state = transformation.update(gradients, state, weights, value=loss)

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import torch
 from steps import Step
-from variants import BARE_ADAM, RATE, Variant
+from variants import BARE_ADAM, BARE_MOMENTUM, RATE, Variant
 from workload import Workload
 
 BARE = "torch.optim.Adam"
@@ -22,8 +22,13 @@ def variants() -> list[Variant]:
     found = [
         _variant(BARE, _adam),
         _variant("torch.optim.Adam(fused=True)", lambda weights: _adam(weights, fused=True)),
-        _variant("torch.nn.utils.clip_grad_norm_", _adam, before=_clip),
-        _variant("torch.optim.swa_utils EMA", _adam, after=_average),
+        _variant(
+            "torch.nn.utils.clip_grad_norm_",
+            _adam,
+            before=_clip,
+            like="ClippedOptimizer(scope='global')",
+        ),
+        _variant("torch.optim.swa_utils EMA", _adam, after=_average, like="MovingAverage"),
     ]
     if importlib.util.find_spec("pytorch_optimizer") is not None:
         found += _pytorch_optimizer()
@@ -46,11 +51,21 @@ def _pytorch_optimizer() -> list[Variant]:
         _variant(
             "pytorch_optimizer.Lookahead",
             lambda weights: peer.Lookahead(_adam(weights), k=6, alpha=0.5),
+            like="Lookahead",
             cycle=6,
         ),
-        _variant("pytorch_optimizer.OrthoGrad", lambda weights: peer.OrthoGrad(_adam(weights))),
-        _variant("pytorch_optimizer.agc", _adam, before=clip),
-        _variant("pytorch_optimizer.centralize_gradient", _adam, before=centralize),
+        _variant(
+            "pytorch_optimizer.OrthoGrad",
+            lambda weights: peer.OrthoGrad(_adam(weights)),
+            like="OrthogonalGradient",
+        ),
+        _variant("pytorch_optimizer.agc", _adam, before=clip, like="AdaptiveGradientClipping"),
+        _variant(
+            "pytorch_optimizer.centralize_gradient",
+            _adam,
+            before=centralize,
+            like="GradientCentralization",
+        ),
     ]
 
 
@@ -59,9 +74,14 @@ def _momo() -> list[Variant]:
 
     return [
         _variant(
-            "momo.MomoAdam", lambda weights: momo.MomoAdam(weights, lr=RATE), takes_loss=True
+            "momo.MomoAdam",
+            lambda weights: momo.MomoAdam(weights, lr=RATE),
+            takes_loss=True,
+            like="L4Adam",
         ),
-        _variant("momo.Momo", lambda weights: momo.Momo(weights, lr=RATE), takes_loss=True),
+        _variant(
+            "momo.Momo", lambda weights: momo.Momo(weights, lr=RATE), takes_loss=True, like="L4Mom"
+        ),
     ]
 
 
@@ -85,6 +105,7 @@ def _variant(
     before: Callable[[Parameters], None] | None = None,
     after: Callable[[Parameters], Callable[[], None]] | None = None,
     takes_loss: bool = False,
+    like: str | None = None,
     cycle: int = 1,
 ) -> Variant:
     """A variant.
@@ -94,6 +115,8 @@ def _variant(
         before: What is done with the gradients before its step.
         after: Makes what is done with the weights after it.
         takes_loss: Whether its step is given the loss.
+        like: The wrapper that does the same.
+        cycle: As in `Variant`.
     """
 
     def start(workload: Workload) -> Step:
@@ -131,7 +154,8 @@ def _variant(
         run()  # state is made at the first step
         return Step(run, _size(optimizer))
 
-    return Variant(name, "peers", start, (BARE_ADAM, BARE), cycle)
+    bare = BARE_MOMENTUM if like == "L4Mom" else BARE_ADAM
+    return Variant(name, "peers", start, (bare, BARE), like, cycle)
 
 
 def _size(optimizer: Any) -> int:

@@ -46,8 +46,8 @@ def of_optimizer(optimizer: keras.optimizers.Optimizer, workload: Workload) -> S
 def size_of(variables: Sequence[Any]) -> int:
     """Bytes of variables or arrays."""
     return sum(
-        int(np.prod(variable.shape)) * np.dtype(keras.backend.standardize_dtype(variable.dtype))
-        .itemsize
+        int(np.prod(variable.shape))
+        * np.dtype(keras.backend.standardize_dtype(variable.dtype)).itemsize
         for variable in variables
     )
 

@@ -33,7 +33,7 @@ def in_turn(
     """Seconds a call: for every function an array over the rounds.
 
     Functions run in random order within a round, so that a drift of the machine's speed, or what
-    another leaves in the caches, is nobody's privilege.
+    another leaves in the caches, is nobody's privilege. Divide the times of two within rounds.
 
     Args:
         functions: They have been called before.
@@ -76,11 +76,6 @@ def _calls(function: Callable[[], None], cycle: int) -> int:
     return cycle * math.ceil(SHORTEST / (time.perf_counter() - start))
 
 
-def paired_ratios(seconds: np.ndarray, base: np.ndarray) -> list[float]:
-    """First quartile, median and third quartile of the ratios within the rounds."""
-    return quartiles(seconds / base)
-
-
 def quartiles(values: np.ndarray) -> list[float]:
-    """First quartile, median and third quartile."""
-    return [float(value) for value in np.percentile(values, (25, 50, 75))]
+    """First quartile, median and third quartile, to four digits."""
+    return [float(f"{value:.4g}") for value in np.percentile(values, (25, 50, 75))]

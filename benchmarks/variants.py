@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fnmatch
+import functools
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -30,7 +32,9 @@ HEADLINES = {
     BARE_ADAM,
     BARE_MOMENTUM,
     "NormalizedOptimizer",
+    "NormalizedOptimizer(scope='global')",
     "ClippedOptimizer",
+    "ClippedOptimizer(scope='global')",
     "L4Wrapper",
     "L4Adam",
     "L4Mom",
@@ -60,7 +64,8 @@ class Variant:
         group: What it belongs to: "bare", "gradients", "steps", "weights", "others", "stacks",
             "keras" or "peers".
         start: Makes its step for a workload.
-        bases: Names of the variants that it is compared with, the most important first.
+        bases: Names of bare optimizers that it is compared with, first that which it wraps.
+        like: The name of the wrapper that does the same as this one of Keras or a peer.
         cycle: After how many steps it has done everything that it does.
     """
 
@@ -68,15 +73,17 @@ class Variant:
     group: str
     start: Callable[[Workload], Step]
     bases: tuple[str, ...] = (BARE_ADAM,)
+    like: str | None = None
     cycle: int = 1
 
     @property
-    def is_headline(self) -> bool:
-        """Whether it stands for the others where there is no time for all."""
-        return self.name in HEADLINES
+    def compared_with(self) -> tuple[str, ...]:
+        """The names of all that its time is divided by."""
+        return self.bases if self.like is None else (*self.bases, self.like)
 
 
-def all_variants() -> dict[str, Variant]:
+@functools.cache
+def known() -> dict[str, Variant]:
     """Every variant that there is on this backend, by name."""
     peers = {"jax": ("peers_jax", "optax"), "torch": ("peers_torch", "torch")}
     variants = [*_bare(), *_catalogue(), *_other_wrappers(), *_stacks(), *_of_keras()]
@@ -84,6 +91,19 @@ def all_variants() -> dict[str, Variant]:
     if module is not None and importlib.util.find_spec(requirement) is not None:
         variants += importlib.import_module(module).variants()
     return {variant.name: variant for variant in variants}
+
+
+def chosen(patterns: Sequence[str]) -> list[Variant]:
+    """Those whose names match a pattern, in lower case or not; "headline" means `HEADLINES`."""
+    found = [
+        variant
+        for variant in known().values()
+        if ("headline" in patterns and variant.name in HEADLINES)
+        or any(fnmatch.fnmatchcase(variant.name.lower(), glob.lower()) for glob in patterns)
+    ]
+    if not found:
+        raise ValueError(f"No variant matches {list(patterns)}. Known: {list(known())}.")
+    return found
 
 
 def adam(**arguments: float | bool) -> keras.optimizers.Optimizer:
@@ -190,13 +210,13 @@ def _stack(text: str) -> keras.optimizers.Optimizer:
 def _of_keras() -> list[Variant]:
     """What Keras' optimizers have as arguments."""
 
-    def of_adam(argument: str, value: float | bool, cycle: int = 1) -> Variant:
+    def of_adam(argument: str, value: float | bool, like: str, cycle: int = 1) -> Variant:
         make = _optimizer(lambda: adam(**{argument: value}))
-        return Variant(f"Adam({argument}={value})", "keras", make, cycle=cycle)
+        return Variant(f"Adam({argument}={value})", "keras", make, like=like, cycle=cycle)
 
     return [
-        of_adam("clipnorm", 1),
-        of_adam("global_clipnorm", 1),
-        of_adam("use_ema", True),
-        of_adam("gradient_accumulation_steps", 4, cycle=4),
+        of_adam("clipnorm", 1, "ClippedOptimizer"),
+        of_adam("global_clipnorm", 1, "ClippedOptimizer(scope='global')"),
+        of_adam("use_ema", True, "MovingAverage"),
+        of_adam("gradient_accumulation_steps", 4, "GradientAccumulation(steps=4)", cycle=4),
     ]

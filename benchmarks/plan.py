@@ -1,0 +1,71 @@
+"""Which cells are measured, in which order, and how the time is shared among them."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Sequence
+
+from cell import Cell
+from modes import MODES
+
+SIZES = ("S", "D", "L", "XL")
+KINDS = ("step", "train", "memory")
+THREADS = ("one", "all")
+HEADLINE, EVERY = ("headline",), ("*",)
+# (kind, threads, size) → what is measured there; nowhere else is anything.
+USUAL = {
+    ("step", "one", "S"): EVERY,
+    ("step", "one", "D"): HEADLINE,
+    ("step", "one", "L"): EVERY,
+    ("step", "one", "XL"): HEADLINE,
+    ("step", "all", "S"): HEADLINE,
+    ("step", "all", "L"): HEADLINE,
+    ("train", "one", "S"): HEADLINE,
+    ("train", "one", "D"): HEADLINE,
+    ("train", "one", "L"): HEADLINE,
+    ("train", "all", "L"): HEADLINE,
+    ("memory", "one", "L"): EVERY,
+}
+FAST = {
+    ("step", "one", "S"): HEADLINE,
+    ("step", "one", "L"): HEADLINE,
+    ("train", "one", "S"): HEADLINE,
+}
+WEIGHTS = {EVERY: 3, HEADLINE: 1}  # shares of the time
+MINUTES = {"usual": 27, "fast": 4, "all": None}  # of 30 and of 5
+ROUNDS = {"usual": (5, 40), "fast": (3, 15), "all": (10, 40)}
+
+
+def cells(
+    depth: str, modes: Sequence[str] = tuple(MODES), variants: Sequence[str] | None = None
+) -> list[Cell]:
+    """The cells of a "fast", "usual" or complete run ("all").
+
+    Those whose steps compile fast come first: what they leave of their time goes to the others.
+
+    Args:
+        variants: Patterns of names, which are measured everywhere then.
+    """
+    if variants is not None:
+        contents = everything(tuple(variants))
+    else:
+        contents = {"usual": USUAL, "fast": FAST, "all": everything(EVERY)}[depth]
+    return [
+        Cell(mode, size, kind, threads, patterns, ROUNDS[depth])
+        for (kind, threads, size), patterns in contents.items()
+        for mode in reversed(MODES)
+        if mode in modes
+    ]
+
+
+def everything(patterns: Sequence[str]) -> dict[tuple[str, str, str], Sequence[str]]:
+    """The same variants everywhere. Copies of the model do not depend on its size or on threads."""
+    timed = itertools.product(("step", "train"), THREADS, SIZES)
+    return dict.fromkeys((*timed, ("memory", "one", "L")), patterns)
+
+
+def with_share(cells: Sequence[Cell], index: int, seconds: float) -> Cell:
+    """A cell with its share of the time that is left for it and those after it."""
+    weights = [WEIGHTS.get(tuple(cell.variants), 1) for cell in cells[index:]]
+    return dataclasses.replace(cells[index], seconds=max(0.0, seconds) * weights[0] / sum(weights))
