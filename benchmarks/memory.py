@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import keras
 import variants
 from cell import Cell
 from modes import MODES
@@ -47,26 +48,37 @@ def records(cell: Cell) -> list[dict[str, Any]]:
 
 
 def temporary_bytes(step: Step, cycle: int) -> int | None:
-    """What a step needs beside its state, as the backend says, or as the system has seen.
+    """What a step needs beside its state: as the backend says, or as the system has seen.
 
     None where neither tells: the system's peak can be reset on Linux alone.
     """
-    if step.temporary_bytes is not None:
-        return step.temporary_bytes()
+    if step.compiled_bytes is not None:
+        return step.compiled_bytes()
+    for _ in range(2 * cycle):
+        step.run()
+    peak = {"tensorflow": _tensorflow_peak, "torch": _process_peak}[keras.backend.backend()]
+    return peak(lambda: [step.run() for _ in range(cycle)])
+
+
+def _tensorflow_peak(run: Callable[[], Any]) -> int:
+    """From the allocator's own count: what is freed, it keeps from the system."""
+    import tensorflow as tf
+
+    memory = tf.config.experimental
+    before = memory.get_memory_info("CPU:0")["current"]
+    memory.reset_memory_stats("CPU:0")
+    run()
+    return memory.get_memory_info("CPU:0")["peak"] - before
+
+
+def _process_peak(run: Callable[[], Any]) -> int | None:
     try:
-        for _ in range(2):
-            _run(step.run, cycle)
         before = _status("VmRSS")
         (PROCESS / "clear_refs").write_text("5")  # the peak starts anew
-        _run(step.run, cycle)
-        return max(0, _status("VmHWM") - before)
     except OSError:
         return None
-
-
-def _run(function: Callable[[], None], times: int) -> None:
-    for _ in range(times):
-        function()
+    run()
+    return max(0, _status("VmHWM") - before)
 
 
 def _status(field: str) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from cell import Cell
 from modes import MODES
 
-SIZES = ("S", "D", "L", "XL")
+SIZES = ("S", "D", "L", "XL", "M")
 KINDS = ("step", "train", "memory")
 THREADS = ("one", "all")
 HEADLINE, EVERY = ("headline",), ("*",)
@@ -25,7 +25,7 @@ USUAL = {
     ("train", "one", "D"): HEADLINE,
     ("train", "one", "L"): HEADLINE,
     ("train", "all", "L"): HEADLINE,
-    ("memory", "one", "L"): EVERY,
+    ("memory", "one", "M"): EVERY,
 }
 FAST = {
     ("step", "one", "S"): HEADLINE,
@@ -61,8 +61,8 @@ def cells(
 
 def everything(patterns: Sequence[str]) -> dict[tuple[str, str, str], Sequence[str]]:
     """The same variants everywhere. Copies of the model do not depend on its size or on threads."""
-    timed = itertools.product(("step", "train"), THREADS, SIZES)
-    return dict.fromkeys((*timed, ("memory", "one", "L")), patterns)
+    timed = itertools.product(("step", "train"), THREADS, ("S", "D", "L", "XL"))
+    return dict.fromkeys((*timed, ("memory", "one", "M")), patterns)
 
 
 def with_share(cells: Sequence[Cell], index: int, seconds: float) -> Cell:

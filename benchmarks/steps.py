@@ -22,12 +22,12 @@ class Step:
     Args:
         run: Does it, and returns when it is done.
         state_bytes: What the optimizer keeps from one step to the next.
-        temporary_bytes: What it needs beside that while it runs, where the backend tells.
+        compiled_bytes: What it needs beside that while it runs, where the compiler knows.
     """
 
     run: Callable[[], None]
     state_bytes: int
-    temporary_bytes: Callable[[], int] | None = None
+    compiled_bytes: Callable[[], int] | None = None
 
 
 def of_optimizer(optimizer: keras.optimizers.Optimizer, workload: Workload) -> Step:
@@ -111,12 +111,12 @@ def donating(function: Callable, state: Sequence[Any], given: Sequence[Any], siz
         state[:] = compiled(*state, *given)
         jax.block_until_ready(state)
 
-    def temporary_bytes() -> int:
+    def compiled_bytes() -> int:
         analysis = compiled.lower(*state, *given).compile().memory_analysis()
         new_outputs = analysis.output_size_in_bytes - analysis.alias_size_in_bytes
         return analysis.temp_size_in_bytes + new_outputs
 
-    return Step(run, size, temporary_bytes)
+    return Step(run, size, compiled_bytes)
 
 
 def _jax_train_step(optimizer: keras.optimizers.Optimizer, workload: Workload) -> Step:

@@ -15,7 +15,7 @@ SIZES = {
     "S": "784-300-100-10, 0.27 million parameters in 6 variables",
     "D": "784, 30 of 128, 10: 0.58 million in 62",
     "L": "three of 1826: 10 million in 6",
-    "XL": "three of 4096: 50 million in 6",
+    "XL": "three of 4082: 50 million in 6",
 }
 # What the summary has in a cell.
 SUMMARY = (("step", "S"), ("step", "L"), ("train", "S"), ("train", "L"))

@@ -14,7 +14,9 @@ SIZES = {  # the widths of dense layers
     "S": (784, 300, 100, 10),
     "D": (784, *[128] * 30, 10),
     "L": (1826,) * 4,
-    "XL": (4096,) * 4,
+    "XL": (4082,) * 4,
+    # For memory: TensorFlow allocates powers of two.
+    "M": (2048, 2048, 2048, 1024),
 }
 BATCH_SIZE = 64
 
