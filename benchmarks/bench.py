@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import picture
@@ -34,14 +34,14 @@ PACKAGES = ("stepwrap", "keras", "numpy", "tensorflow", "jax", "torch", "optax")
 PACKAGES += ("pytorch_optimizer", "momo-opt")
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measures what the arguments say, and writes all that comes of it."""
-    options = _parser().parse_args()
+    options = _parser().parse_args(arguments)
     options.output.mkdir(parents=True, exist_ok=True)
     if options.draw is not None:
         write(json.loads(options.draw.read_text(encoding="utf-8")), options.output)
         return
-    modes = [mode for mode in options.modes if _is_there(mode)]
+    modes = [mode for mode in options.modes if is_there(mode)]
     started = time.monotonic()
     result: dict[str, Any] = {"about": about(), "records": []}
     failures = []
@@ -111,7 +111,8 @@ def write(result: dict[str, Any], folder: pathlib.Path) -> None:
     picture.draw(result, folder / "bench")
 
 
-def _is_there(mode: str) -> bool:
+def is_there(mode: str) -> bool:
+    """Whether a mode can be measured; says so if not."""
     if not MODES[mode].is_installed:
         print(f"{MODES[mode].title} is left out: {MODES[mode].backend} is not installed.")
     return MODES[mode].is_installed

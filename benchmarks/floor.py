@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+
 from variants import BARE_ADAM, BARE_MOMENTUM, Variant
 from workload import Workload
 

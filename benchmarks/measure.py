@@ -74,7 +74,7 @@ def _of_group(
             "floor": floor.ratio(variant) if cell.kind == "step" else None,
             "rounds": len(own),
             "seconds": timing.quartiles(own),
-            "first_call_seconds": round(first[variant.name], 3),
+            "first_call_seconds": float(f"{first[variant.name]:.3g}"),
             "ratios": {
                 base: timing.quartiles(own / seconds[base]) for base in variant.compared_with
             },

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+
 import variants
 from cell import Cell
 from modes import MODES

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import keras
 import optax
+
 import steps
 from steps import Step
 from variants import BARE_ADAM, RATE, Variant

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 import torch
+
 from steps import Step
 from variants import BARE_ADAM, BARE_MOMENTUM, RATE, Variant
 from workload import Workload

@@ -12,20 +12,29 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullLocator
+
 from modes import MODES
 
 Record = Mapping[str, Any]
-INK, GRID, GREY = "#333333", "#e4e4e4", "#8c8c8c"
-# Where a mark stands in its row, its colour and its shape: told apart in greyscale, too.
-MARKS = {
-    ("step", "S"): {"y": -0.24, "color": "#0072b2", "marker": "o"},
-    ("step", "L"): {"y": 0.0, "color": "#d55e00", "marker": "s"},
-    ("train", "L"): {"y": 0.24, "color": "#009e73", "marker": "^"},
-}
+INK, GRID, BAND, GREY = "#333333", "#e4e4e4", "#f5f5f5", "#8a8a8a"
+# From the top of a row to its bottom: kind, size, colour and shape, told apart in greyscale, too.
+LANES = (
+    ("step", "S", "#0072b2", "o"),
+    ("step", "L", "#d55e00", "s"),
+    ("train", "L", "#009e73", "^"),
+)
 MEANINGS = {"step": "step alone", "train": "whole train step"}
-LOW, HIGH = 0.5, 4.0  # of the ratio; what is beyond is written at the edge
-GROUPS = ("gradients", "steps", "weights", "others", "stacks")
-WIDTH, ROW = 11, 0.29  # inches
+SIZES = {"S": "0.27 million weights", "L": "10 million weights"}
+GROUPS = {
+    "gradients": "of gradients",
+    "steps": "of steps",
+    "weights": "of weights",
+    "others": "others",
+    "stacks": "stacks",
+}
+LOW, HIGH = 0.48, 4.6  # of the ratio; what is beyond is written at the edge
+WIDTH, ROW = 11.5, 0.31  # inches
+LANE, GAP = 0.27, 0.35  # rows
 
 
 def draw(result: Mapping[str, Any], path: pathlib.Path) -> list[pathlib.Path]:
@@ -48,22 +57,25 @@ def draw(result: Mapping[str, Any], path: pathlib.Path) -> list[pathlib.Path]:
 
 def figure_of(result: Mapping[str, Any]) -> Figure:
     """The figure that `draw` saves."""
+    places = [(kind, size) for kind, size, *_ in LANES]
     shown = [
         record
         for record in result["records"]
-        if (record["kind"], record["size"]) in MARKS and record["threads"] == "one"
+        if (record["kind"], record["size"]) in places and record["threads"] == "one"
     ]
     rows = _rows(shown)
     modes = [mode for mode in MODES if any(record["mode"] == mode for record in shown)]
-    height = ROW * max(len(rows), 4) + 1.5
-    figure = Figure(figsize=(WIDTH, height), dpi=130, layout="constrained")
+    figure = Figure(
+        figsize=(WIDTH, ROW * max(rows.values(), default=4) + 2), dpi=130, layout="constrained"
+    )
+    figure.get_layout_engine().set(wspace=0.02)
     FigureCanvasAgg(figure)
     figure.suptitle(
-        "Time of a step as a ratio to the bare optimizer's: median and quartiles",
+        "Time of a step with a wrapper, as a ratio to the bare optimizer's: median, quartiles",
         x=0.01,
         ha="left",
         color=INK,
-        fontsize=13,
+        fontsize=14,
     )
     panels = figure.subplots(1, max(len(modes), 1), sharey=True, squeeze=False)[0]
     for axes, mode in zip(panels, modes, strict=False):
@@ -72,114 +84,99 @@ def figure_of(result: Mapping[str, Any]) -> Figure:
             if record["mode"] == mode:
                 _mark(axes, record, rows)
     figure.legend(
-        handles=_legend(),
-        loc="outside lower center",
-        ncols=4,
+        handles=_legend(shown),
+        loc="outside lower left",
+        ncols=3,
         frameon=False,
         labelcolor=INK,
-        fontsize=10,
+        fontsize=11,
     )
     return figure
 
 
-def _rows(shown: Sequence[Record]) -> dict[str, int]:
-    """The names of the wrappers, with their places from the top, a gap between groups."""
+def _rows(shown: Sequence[Record]) -> dict[str, float]:
+    """The names of the wrappers with their places from the top, a gap between groups."""
     groups = {r["variant"]: r["group"] for r in shown if r["group"] in GROUPS}
-    names = sorted(groups, key=lambda name: GROUPS.index(groups[name]))
-    return {name: place + GROUPS.index(groups[name]) for place, name in enumerate(names)}
+    order = list(GROUPS)
+    names = sorted(groups, key=lambda name: (order.index(groups[name]), name))
+    gaps = {group: GAP * index for index, group in enumerate(dict.fromkeys(map(groups.get, names)))}
+    return {name: place + gaps[groups[name]] for place, name in enumerate(names)}
 
 
-def _frame(axes: Axes, title: str, rows: Mapping[str, int]) -> None:
-    axes.set_title(title, color=INK, fontsize=11, loc="left")
+def _frame(axes: Axes, title: str, rows: Mapping[str, float]) -> None:
+    axes.set_title(title, color=INK, fontsize=12, loc="left")
     axes.set_xscale("log")
     axes.set_xlim(LOW, HIGH)
-    axes.set_xticks([0.5, 1, 2, 4])
+    axes.set_xticks([0.5, 1, 1.5, 2, 3, 4])
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_yticks(list(rows.values()), list(rows))
-    axes.set_ylim(max(rows.values(), default=0) + 0.7, -0.7)
-    axes.tick_params(colors=INK, labelsize=9.5, length=0)
-    axes.grid(color=GRID, linewidth=0.7)
+    axes.set_ylim(max(rows.values(), default=0) + 0.6, -0.6)
+    axes.tick_params(colors=INK, labelsize=10.5, length=0)
+    axes.grid(axis="x", color=GRID, linewidth=0.7)
+    for place in rows.values():
+        axes.axhspan(place - 0.46, place + 0.46, color=BAND, zorder=0)
     axes.set_axisbelow(True)
     axes.spines[:].set_visible(False)
-    axes.axvline(1, color=INK, linewidth=1.1, zorder=1)
+    axes.axvline(1, color=INK, linewidth=1.2, zorder=1)
 
 
-def _mark(axes: Axes, record: Record, rows: Mapping[str, int]) -> None:
-    """A wrapper in its own row, Keras' own and peers in grey in that of the same formula."""
-    place = rows.get(record["variant"], rows.get(record["like"]))
-    if place is None:
-        return
-    style = MARKS[record["kind"], record["size"]]
-    y = place + style["y"]
+def _mark(axes: Axes, record: Record, rows: Mapping[str, float]) -> None:
+    """A wrapper in its own row, Keras' own and peers in grey in that of the wrapper like it."""
     is_ours = record["variant"] in rows
-    color = style["color"] if is_ours else GREY
-    low, median, high = next(iter(record["ratios"].values()))
-    if is_ours and record["floor"] and record["kind"] == "step":
-        axes.plot([record["floor"]] * 2, [place - 0.36, place + 0.12], color=INK, linewidth=1.6)
-    if not LOW < median < HIGH:
-        if is_ours:
-            _at_edge(axes, median, y, color)
+    row = rows.get(record["variant"] if is_ours else record["like"])
+    if row is None:
         return
-    axes.plot([low, high], [y, y], color=color, linewidth=1.2, solid_capstyle="butt")
-    axes.plot(
-        median,
-        y,
-        marker=style["marker"],
-        color=color,
-        markersize=4.2 if is_ours else 3.6,
-        markerfacecolor=color if is_ours else "white",
-        linestyle="none",
-        zorder=4 if is_ours else 3,
-    )
+    places = [(kind, size) for kind, size, *_ in LANES]
+    lane = places.index((record["kind"], record["size"]))
+    *_, color, marker = LANES[lane]
+    y = row + LANE * (lane - 1)
+    color = color if is_ours else GREY
+    if is_ours and record["floor"]:
+        axes.plot([record["floor"]] * 2, [y - 0.19, y + 0.19], color=INK, linewidth=2, zorder=2)
+    low, median, high = next(iter(record["ratios"].values()))
+    if LOW < median < HIGH:
+        axes.plot([low, high], [y, y], color=color, linewidth=1.4, solid_capstyle="butt", zorder=3)
+        axes.plot(
+            median,
+            y,
+            marker=marker,
+            color=color,
+            markersize=5 if is_ours else 4.2,
+            markerfacecolor="white" if record["group"] == "keras" else color,
+            zorder=4 if is_ours else 3,
+        )
+    elif is_ours:
+        _at_edge(axes, median, y, color)
 
 
 def _at_edge(axes: Axes, median: float, y: float, color: str) -> None:
     right = median >= HIGH
-    text = f"{median:.0f} ▸" if right else f"◂ {median:.2f}"
     axes.text(
-        0.99 if right else 0.01,
+        0.995 if right else 0.005,
         y,
-        text,
+        f"{median:.3g} ▸" if right else f"◂ {median:.2f}",
         transform=axes.get_yaxis_transform(),
         ha="right" if right else "left",
-        va="center",
+        va="center_baseline",
         color=color,
-        fontsize=7.5,
+        fontsize=7,
     )
 
 
-def _legend() -> list[Line2D]:
+def _legend(shown: Sequence[Record]) -> list[Line2D]:
+    def mark(label: str, color: str, marker: str, **look: Any) -> Line2D:
+        return Line2D([], [], color=color, marker=marker, markersize=6.5, label=label, **look)
+
+    found = {(record["kind"], record["size"]) for record in shown}
     ours = [
-        Line2D([], [], marker=style["marker"], color=style["color"], markersize=6, label=label)
-        for style, label in (
-            (style, f"{MEANINGS[kind]}, {size}") for (kind, size), style in MARKS.items()
-        )
+        mark(f"{MEANINGS[kind]}, {SIZES[size]}", color, marker, linewidth=1.6)
+        for kind, size, color, marker in LANES
+        if (kind, size) in found
     ]
-    peers = [
-        Line2D(
-            [],
-            [],
-            marker=style["marker"],
-            color=GREY,
-            markerfacecolor="white",
-            linestyle="none",
-            markersize=5,
-            label="the same by Keras itself or a peer" if index == 0 else "",
-        )
-        for index, style in enumerate(MARKS.values())
-    ][:1]
-    lines = [
-        Line2D([], [], color=INK, linewidth=1.1, label="the bare optimizer"),
-        Line2D(
-            [],
-            [],
-            color=INK,
-            marker="|",
-            markersize=9,
-            markeredgewidth=1.6,
-            linestyle="none",
-            label="the floor: bytes moved",
-        ),
+    return [
+        *ours,
+        mark("the same by Keras itself", GREY, "o", markerfacecolor="white", linewidth=1.6),
+        mark("the same by a peer", GREY, "o", linewidth=1.6),
+        mark("floor: bytes moved at least", INK, "|", markeredgewidth=2, linestyle="none"),
     ]
-    return [*ours, *peers, *lines]

@@ -10,9 +10,9 @@ from typing import Any
 
 import keras
 import numpy as np
-from workload import Workload
 
 import stepwrap
+from workload import Workload
 
 
 @dataclass(frozen=True)

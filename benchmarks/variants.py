@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import fnmatch
-import functools
 import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import keras
+
 import steps
+import stepwrap
 from steps import Step
 from workload import Workload
-
-import stepwrap
 
 # So small that the weights stay where they are: a step costs the same at the end as at the start.
 RATE = 1e-6
@@ -82,7 +81,6 @@ class Variant:
         return self.bases if self.like is None else (*self.bases, self.like)
 
 
-@functools.cache
 def known() -> dict[str, Variant]:
     """Every variant that there is on this backend, by name."""
     peers = {"jax": ("peers_jax", "optax"), "torch": ("peers_torch", "torch")}
