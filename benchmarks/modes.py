@@ -52,8 +52,8 @@ class Mode:
 
 
 MODES = {
-    "tensorflow-xla": Mode("TensorFlow with XLA", "tensorflow"),
-    "tensorflow": Mode("TensorFlow without XLA", "tensorflow", compiled=False),
+    "tensorflow-xla": Mode("TensorFlow, XLA", "tensorflow"),
+    "tensorflow": Mode("TensorFlow, no XLA", "tensorflow", compiled=False),
     "jax": Mode("JAX", "jax"),
     "torch": Mode("PyTorch", "torch"),
 }

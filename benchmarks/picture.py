@@ -17,12 +17,12 @@ from modes import MODES
 
 Record = Mapping[str, Any]
 INK, GRID, BAND, GREY = "#333333", "#e4e4e4", "#f5f5f5", "#8a8a8a"
-# From the top of a row to its bottom: kind, size, colour and shape, told apart in greyscale, too.
-LANES = (
-    ("step", "S", "#0072b2", "o"),
-    ("step", "L", "#d55e00", "s"),
-    ("train", "L", "#009e73", "^"),
-)
+# From the top of a row to its bottom; colour and shape, to be told apart in greyscale, too.
+LOOKS = {
+    ("step", "S"): ("#0072b2", "o"),
+    ("step", "L"): ("#d55e00", "s"),
+    ("train", "L"): ("#009e73", "^"),
+}
 MEANINGS = {"step": "step alone", "train": "whole train step"}
 SIZES = {"S": "0.27 million weights", "L": "10 million weights"}
 GROUPS = {
@@ -57,12 +57,13 @@ def draw(result: Mapping[str, Any], path: pathlib.Path) -> list[pathlib.Path]:
 
 def figure_of(result: Mapping[str, Any]) -> Figure:
     """The figure that `draw` saves."""
-    places = [(kind, size) for kind, size, *_ in LANES]
     shown = [
         record
         for record in result["records"]
-        if (record["kind"], record["size"]) in places and record["threads"] == "one"
+        if (record["kind"], record["size"]) in LOOKS and record["threads"] == "one"
     ]
+    found = {(record["kind"], record["size"]) for record in shown}
+    lanes = [place for place in LOOKS if place in found]
     rows = _rows(shown)
     modes = [mode for mode in MODES if any(record["mode"] == mode for record in shown)]
     figure = Figure(
@@ -82,9 +83,9 @@ def figure_of(result: Mapping[str, Any]) -> Figure:
         _frame(axes, MODES[mode].title, rows)
         for record in shown:
             if record["mode"] == mode:
-                _mark(axes, record, rows)
+                _mark(axes, record, rows, lanes)
     figure.legend(
-        handles=_legend(shown),
+        handles=_legend(lanes),
         loc="outside lower left",
         ncols=3,
         frameon=False,
@@ -121,16 +122,17 @@ def _frame(axes: Axes, title: str, rows: Mapping[str, float]) -> None:
     axes.axvline(1, color=INK, linewidth=1.2, zorder=1)
 
 
-def _mark(axes: Axes, record: Record, rows: Mapping[str, float]) -> None:
+def _mark(
+    axes: Axes, record: Record, rows: Mapping[str, float], lanes: Sequence[tuple[str, str]]
+) -> None:
     """A wrapper in its own row, Keras' own and peers in grey in that of the wrapper like it."""
     is_ours = record["variant"] in rows
     row = rows.get(record["variant"] if is_ours else record["like"])
     if row is None:
         return
-    places = [(kind, size) for kind, size, *_ in LANES]
-    lane = places.index((record["kind"], record["size"]))
-    *_, color, marker = LANES[lane]
-    y = row + LANE * (lane - 1)
+    place = (record["kind"], record["size"])
+    y = row + LANE * (lanes.index(place) - (len(lanes) - 1) / 2)
+    color, marker = LOOKS[place]
     color = color if is_ours else GREY
     if is_ours and record["floor"]:
         axes.plot([record["floor"]] * 2, [y - 0.19, y + 0.19], color=INK, linewidth=2, zorder=2)
@@ -164,15 +166,13 @@ def _at_edge(axes: Axes, median: float, y: float, color: str) -> None:
     )
 
 
-def _legend(shown: Sequence[Record]) -> list[Line2D]:
+def _legend(lanes: Sequence[tuple[str, str]]) -> list[Line2D]:
     def mark(label: str, color: str, marker: str, **look: Any) -> Line2D:
         return Line2D([], [], color=color, marker=marker, markersize=6.5, label=label, **look)
 
-    found = {(record["kind"], record["size"]) for record in shown}
     ours = [
-        mark(f"{MEANINGS[kind]}, {SIZES[size]}", color, marker, linewidth=1.6)
-        for kind, size, color, marker in LANES
-        if (kind, size) in found
+        mark(f"{MEANINGS[kind]}, {SIZES[size]}", *LOOKS[kind, size], linewidth=1.6)
+        for kind, size in lanes
     ]
     return [
         *ours,

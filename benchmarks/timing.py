@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 SHORTEST = 0.02  # seconds that a timing takes at least
-WARM_UP = 3  # calls
+WARM_UP = 2  # calls
 
 
 def first_call(function: Callable[[], None]) -> float:
