@@ -4,12 +4,12 @@
 #   make test-long      what takes minutes: replicas, processes, kills, 20,000 steps;  BACKEND as above
 #   make test-oldest    the suite with the oldest Keras and TensorFlow that are supported
 #   make differences    docs/differences.md again, from the long tests on every backend
-#   make bench          the time of a wrapped step against a bare one;  BACKEND as above
+#   make bench          the time and memory of a wrapped step against a bare one on every backend, into
+#                       images/ (30 minutes; FAST=1: a few in five, into output/; ALL=1: everything, in hours)
 #   make images         the demo's picture and table again, into images/
 #   make l4             L4 and hand-set learning rates on handwritten digits, into images/ (3 minutes)
 #   make reproduce      a published experiment, into its page;  NAME=l4-mnist DATA=folder of the data sets
 #   make catalogue      the README's table of the catalogue, into docs/
-#   make accumulation   gradient accumulation on JAX against Keras' own, into images/ (2 minutes)
 
 PYTHON ?= python3
 BACKEND ?= tensorflow
@@ -17,6 +17,8 @@ DATA ?=
 NAME ?=
 VENV ?= .venv
 WORKERS ?= auto
+FAST ?=
+ALL ?=
 
 BIN := $(VENV)/bin
 export KERAS_BACKEND := $(BACKEND)
@@ -26,7 +28,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 OLDEST = $(shell $(PYTHON) -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
 	print(*(name.replace(">=", "==") for name in project["dependencies"] + project["optional-dependencies"]["tensorflow"]))')
 
-.PHONY: demo test test-long test-oldest differences catalogue bench images l4 reproduce accumulation clean
+.PHONY: demo test test-long test-oldest differences catalogue bench images l4 reproduce clean
 
 demo: $(VENV)/.installed-$(BACKEND)
 	$(BIN)/python -m stepwrap demo
@@ -53,8 +55,12 @@ differences:
 catalogue: $(VENV)/.installed-$(BACKEND)
 	$(BIN)/python docs/catalogue.py > docs/catalogue_table.md
 
-bench: $(VENV)/.installed-$(BACKEND)
-	$(BIN)/python benchmarks/adam_step.py
+bench: $(VENV)/.installed-tensorflow,jax,torch,peers
+	$(BIN)/python benchmarks/bench.py $(if $(FAST),--fast) $(if $(ALL),--all)
+ifeq ($(FAST),)
+	cp output/bench/bench.png output/bench/bench.svg output/bench/bench.md output/bench/bench_tables.md images/
+	[ "$$(wc -c < output/bench/bench.json)" -gt 300000 ] || cp output/bench/bench.json images/
+endif
 
 images: demo
 	cp output/demo/results.png images/digits.png
@@ -71,11 +77,6 @@ l4: $(VENV)/.installed-$(BACKEND)
 reproduce: $(VENV)/.installed-$(BACKEND)
 	$(BIN)/stepwrap reproduce $(NAME) $(if $(DATA),--data "$(DATA)")
 	$(BIN)/python docs/reproductions.py $(NAME) output/reproduce/$(NAME)
-
-accumulation: export KERAS_BACKEND := jax
-accumulation: $(VENV)/.installed-jax
-	$(BIN)/python benchmarks/gradient_accumulation.py --repeats 15
-	cp output/gradient_accumulation/gradient_accumulation_jax.md images/gradient_accumulation_table.md
 
 clean:
 	rm -rf $(VENV) $(VENV)-oldest output build *.egg-info

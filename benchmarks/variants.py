@@ -1,0 +1,220 @@
+"""What is measured: bare optimizers, every wrapper of the catalogue, Keras' own, and peers."""
+
+from __future__ import annotations
+
+import fnmatch
+import importlib.util
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import keras
+
+import steps
+import stepwrap
+from steps import Step
+from workload import Workload
+
+# So small that the weights stay where they are: a step costs the same at the end as at the start.
+RATE = 1e-6
+BARE_ADAM, BARE_MOMENTUM = "Adam", "SGD(momentum=0.9)"
+# What a wrapper cannot do without, or what keeps it from moving the weights.
+ARGUMENTS = {
+    "coupled_weight_decay": {"rate": 0.01},
+    "gradient_accumulation": {"steps": 4},
+    "l4": {"fraction": RATE},
+    "step_clipping": {"max_norm": 1.0},
+}
+# After how many calls a wrapper has done everything that it does.
+CYCLES = {"gradient_accumulation": 4, "lookahead": 6, "stochastic_weight_average": 10}
+# What stands for the others where there is no time for all.
+HEADLINES = {
+    BARE_ADAM,
+    BARE_MOMENTUM,
+    "NormalizedOptimizer",
+    "NormalizedOptimizer(scope='global')",
+    "ClippedOptimizer",
+    "ClippedOptimizer(scope='global')",
+    "L4Wrapper",
+    "L4Adam",
+    "L4Mom",
+    "Cautious",
+    "LearningRateDropout",
+    "Lookahead",
+    "Adam(clipnorm=1)",
+    "Adam(global_clipnorm=1)",
+    "optax.adam",
+    "optax.clip_by_global_norm",
+    "optax.normalize_by_update_norm",
+    "optax.lookahead",
+    "optax.contrib.momo_adam",
+    "torch.optim.Adam",
+    "torch.nn.utils.clip_grad_norm_",
+    "pytorch_optimizer.Lookahead",
+    "momo.MomoAdam",
+}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Something that does a step, and what it is compared with.
+
+    Args:
+        name: What it is called in tables.
+        group: What it belongs to: "bare", "gradients", "steps", "weights", "others", "stacks",
+            "keras" or "peers".
+        start: Makes its step for a workload.
+        bases: Names of bare optimizers that it is compared with, first that which it wraps.
+        like: The name of the wrapper that does the same as this one of Keras or a peer.
+        cycle: After how many steps it has done everything that it does.
+    """
+
+    name: str
+    group: str
+    start: Callable[[Workload], Step]
+    bases: tuple[str, ...] = (BARE_ADAM,)
+    like: str | None = None
+    cycle: int = 1
+
+    @property
+    def compared_with(self) -> tuple[str, ...]:
+        """The names of all that its time is divided by."""
+        return self.bases if self.like is None else (*self.bases, self.like)
+
+
+def known() -> dict[str, Variant]:
+    """Every variant that there is on this backend, by name."""
+    peers = {"jax": ("peers_jax", "optax"), "torch": ("peers_torch", "torch")}
+    variants = [*_bare(), *_catalogue(), *_other_wrappers(), *_stacks(), *_of_keras()]
+    module, requirement = peers.get(keras.backend.backend(), (None, None))
+    if module is not None and importlib.util.find_spec(requirement) is not None:
+        variants += importlib.import_module(module).variants()
+    return {variant.name: variant for variant in variants}
+
+
+def chosen(patterns: Sequence[str]) -> list[Variant]:
+    """Those whose names match a pattern, in lower case or not; "headline" means `HEADLINES`."""
+    found = [
+        variant
+        for variant in known().values()
+        if ("headline" in patterns and variant.name in HEADLINES)
+        or any(fnmatch.fnmatchcase(variant.name.lower(), glob.lower()) for glob in patterns)
+    ]
+    if not found:
+        raise ValueError(f"No variant matches {list(patterns)}. Known: {list(known())}.")
+    return found
+
+
+def adam(**arguments: float | bool) -> keras.optimizers.Optimizer:
+    """The optimizer that is wrapped."""
+    return keras.optimizers.Adam(RATE, **arguments)
+
+
+def _optimizer(make: Callable[[], keras.optimizers.Optimizer]) -> Callable[[Workload], Step]:
+    return lambda workload: steps.of_optimizer(make(), workload)
+
+
+def _bare() -> list[Variant]:
+    return [
+        Variant(BARE_ADAM, "bare", _optimizer(adam)),
+        # The same again, for the noise of the measurement.
+        Variant("Adam, a second time", "bare", _optimizer(adam)),
+        Variant(
+            BARE_MOMENTUM,
+            "bare",
+            _optimizer(lambda: keras.optimizers.SGD(RATE, momentum=0.9)),
+        ),
+    ]
+
+
+def _catalogue() -> list[Variant]:
+    """Every wrapper, a new one too, around Adam."""
+    return [_catalogued(name) for name in stepwrap.wrappers.names()]
+
+
+def _catalogued(name: str) -> Variant:
+    wrapper = stepwrap.wrappers.get(name)
+    arguments = ARGUMENTS.get(name, {})
+    shown = ", ".join(f"{key}={value:g}" for key, value in arguments.items() if value != RATE)
+    return Variant(
+        wrapper.__name__ + (f"({shown})" if shown else ""),
+        _group(wrapper),
+        _optimizer(lambda: wrapper(adam(), **arguments)),
+        cycle=CYCLES.get(name, 1),
+    )
+
+
+def _group(wrapper: type[stepwrap.OptimizerWrapper]) -> str:
+    """What it acts on, by the first hook that it overrides."""
+    groups = {
+        "transform_gradients": "gradients",
+        "transform_steps": "steps",
+        "take_steps": "steps",
+        "after_step": "weights",
+    }
+    return next((group for hook, group in groups.items() if wrapper.overrides(hook)), "others")
+
+
+def _other_wrappers() -> list[Variant]:
+    """Optimizers that are none of the catalogue, and arguments that change what is done."""
+
+    def of_adam(name: str, group: str, wrap: Callable, cycle: int = 1) -> Variant:
+        return Variant(name, group, _optimizer(lambda: wrap(adam())), cycle=cycle)
+
+    return [
+        Variant("L4Adam", "steps", _optimizer(lambda: stepwrap.L4Adam(fraction=RATE))),
+        Variant(
+            "L4Mom",
+            "steps",
+            _optimizer(lambda: stepwrap.L4Mom(fraction=RATE)),
+            bases=(BARE_MOMENTUM, BARE_ADAM),
+        ),
+        # Adam's own average is over 10 steps.
+        of_adam(
+            "L4Wrapper(gradient_time_scale=20)",
+            "steps",
+            lambda inner: stepwrap.L4Wrapper(inner, fraction=RATE, gradient_time_scale=20),
+        ),
+        of_adam(
+            "NormalizedOptimizer(scope='global')",
+            "gradients",
+            lambda inner: stepwrap.NormalizedOptimizer(inner, scope="global"),
+        ),
+        of_adam(
+            "ClippedOptimizer(scope='global')",
+            "gradients",
+            lambda inner: stepwrap.ClippedOptimizer(inner, scope="global"),
+        ),
+        of_adam(
+            "Lookahead(slow_state='pullback')",
+            "weights",
+            lambda inner: stepwrap.Lookahead(inner, slow_state="pullback"),
+            cycle=6,
+        ),
+        of_adam("OptimizerWrapper", "others", stepwrap.OptimizerWrapper),
+    ]
+
+
+def _stacks() -> list[Variant]:
+    stacks = ("normalized | clipped", "gradient_centralization | normalized | clipped")
+    return [
+        Variant(stack, "stacks", _optimizer(lambda stack=stack: _stack(stack))) for stack in stacks
+    ]
+
+
+def _stack(text: str) -> keras.optimizers.Optimizer:
+    return stepwrap.parse(f"adam({RATE}) | {text}")
+
+
+def _of_keras() -> list[Variant]:
+    """What Keras' optimizers have as arguments."""
+
+    def of_adam(argument: str, value: float | bool, like: str, cycle: int = 1) -> Variant:
+        make = _optimizer(lambda: adam(**{argument: value}))
+        return Variant(f"Adam({argument}={value})", "keras", make, like=like, cycle=cycle)
+
+    return [
+        of_adam("clipnorm", 1, "ClippedOptimizer"),
+        of_adam("global_clipnorm", 1, "ClippedOptimizer(scope='global')"),
+        of_adam("use_ema", True, "MovingAverage"),
+        of_adam("gradient_accumulation_steps", 4, "GradientAccumulation(steps=4)", cycle=4),
+    ]

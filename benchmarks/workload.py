@@ -1,0 +1,95 @@
+"""What is trained: networks of four sizes, their weights and gradients, one batch of data."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+SIZES = {  # the widths of dense layers
+    "S": (784, 300, 100, 10),
+    "D": (784, *[128] * 30, 10),
+    "L": (1826,) * 4,
+    "XL": (4082,) * 4,
+    # For memory: TensorFlow allocates powers of two.
+    "M": (2048, 2048, 2048, 1024),
+}
+BATCH_SIZE = 64
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One size, and whether the optimizer's step alone is done or a whole train step.
+
+    Args:
+        size: A name in `SIZES`.
+        kind: "step" or "train".
+        compiled: Whether TensorFlow uses XLA.
+    """
+
+    size: str
+    kind: str
+    compiled: bool = True
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Of the layers."""
+        return SIZES[self.size]
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Of the kernels and biases."""
+        return [
+            shape
+            for rows, columns in itertools.pairwise(self.widths)
+            for shape in ((rows, columns), (columns,))
+        ]
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the model has."""
+        return sum(int(np.prod(shape)) for shape in self.shapes)
+
+    def weights(self) -> list[np.ndarray]:
+        """New ones, the same each time, as large as those of trained networks."""
+        random = np.random.default_rng(0)
+        return [0.05 * random.standard_normal(shape, "float32") for shape in self.shapes]
+
+    @functools.cached_property
+    def gradients(self) -> list[Any]:
+        """The same tensors for everyone: nobody may write to them."""
+        random = np.random.default_rng(1)
+        return [
+            keras.ops.convert_to_tensor(random.standard_normal(shape, "float32"))
+            for shape in self.shapes
+        ]
+
+    @functools.cached_property
+    def loss(self) -> Any:
+        """That the gradients are of, for those who need one."""
+        return keras.ops.convert_to_tensor(1.0)
+
+    @functools.cached_property
+    def batch(self) -> tuple[Any, Any]:
+        """Inputs and targets."""
+        random = np.random.default_rng(2)
+        return tuple(
+            keras.ops.convert_to_tensor(random.standard_normal((BATCH_SIZE, width), "float32"))
+            for width in (self.widths[0], self.widths[-1])
+        )
+
+    def model(self, optimizer: keras.optimizers.Optimizer | None = None) -> keras.Model:
+        """A ReLU network, compiled as Keras' users do."""
+        keras.utils.set_random_seed(3)
+        model = keras.Sequential([keras.Input((self.widths[0],))])
+        for width in self.widths[1:-1]:
+            model.add(keras.layers.Dense(width, "relu", kernel_initializer="he_normal"))
+        model.add(keras.layers.Dense(self.widths[-1]))
+        if optimizer is not None:
+            compiles = self.compiled if keras.backend.backend() == "tensorflow" else "auto"
+            model.compile(optimizer, loss="mse", jit_compile=compiles)
+        return model
