@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from jax import numpy as jnp
 
-from . import _assignments, _counter_hash
+from . import _assignments, _cautious, _counter_hash
 from ._assignments import replaced as replaced
 from ._one_replica import (  # noqa: F401 (part of the interface)
     agree,
@@ -108,6 +108,13 @@ def scaled_or_zero(accepted: Any, tensors: Sequence[Any], scale: Any) -> list[An
 
 def _scaled(tensor: Any, scale: Any) -> Any:
     return (tensor * scale).astype(tensor.dtype)
+
+
+def downhill(
+    steps: Sequence[Any], gradients: Sequence[Any], least_kept: float
+) -> list[Any]:
+    """As XLA does it fastest."""
+    return _cautious.downhill(steps, gradients, least_kept)
 
 
 def dot(tensors: Sequence[Any], others: Sequence[Any]) -> Any:

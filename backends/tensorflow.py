@@ -12,7 +12,7 @@ import tensorflow as tf
 from tensorflow.python.ops import control_flow_util
 
 from .. import keras_private
-from . import _assignments, _counter_hash
+from . import _assignments, _cautious, _counter_hash
 from ._assignments import replaced as replaced
 
 
@@ -263,6 +263,13 @@ def scaled_or_zero(accepted: Any, tensors: Sequence[Any], scale: Any) -> list[An
         lambda: [tf.cast(_wide(tensor) * scale, tensor.dtype) for tensor in tensors],
         lambda: [tf.zeros_like(tensor) for tensor in tensors],
     )
+
+
+def downhill(
+    steps: Sequence[Any], gradients: Sequence[Any], least_kept: float
+) -> list[Any]:
+    """As XLA does it fastest."""
+    return _cautious.downhill(steps, gradients, least_kept)
 
 
 def dot(tensors: Sequence[Any], others: Sequence[Any]) -> Any:
