@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-from keras import ops
 
-from .slots import scalar_dtype
+from .backends import current as backend
 
 Tensor = Any
 
@@ -25,18 +24,8 @@ class RandomNumbers:
 
     def thinned(self, tensors: Sequence[Tensor], keep: float) -> list[Tensor]:
         """The tensors with each element kept with a probability, else 0."""
-        return [
-            ops.where(
-                keras.random.uniform(tensor.shape, dtype="float32", seed=self._generator) < keep,
-                tensor,
-                ops.zeros_like(tensor),
-            )
-            for tensor in tensors
-        ]
+        return backend.thinned(tensors, keep, self._generator.next())
 
-    def normal(self, tensors: Sequence[Tensor]) -> list[Tensor]:
-        """Standard normal numbers of the tensors' shapes, in float32 or wider."""
-        return [
-            keras.random.normal(tensor.shape, dtype=scalar_dtype([tensor]), seed=self._generator)
-            for tensor in tensors
-        ]
+    def with_noise(self, tensors: Sequence[Tensor], deviation: Tensor) -> list[Tensor]:
+        """The tensors with normal noise of a standard deviation added to each element."""
+        return backend.with_noise(tensors, deviation, self._generator.next())

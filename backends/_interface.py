@@ -133,6 +133,21 @@ class Backend(Protocol):
     def without_gradients(self) -> AbstractContextManager:
         """Where a model that is called keeps nothing for gradients."""
 
+    # Random numbers.
+
+    def thinned(self, tensors: Sequence[Any], keep: float, seed: Any) -> list[Any]:
+        """The tensors with each element kept with a probability, else 0.
+
+        Args:
+            tensors: Of any floating-point dtypes.
+            keep: Above 0, at most 1.
+            seed: Two whole numbers, of which the same give the same; others give
+                independent draws. Those of the elements and tensors are independent.
+        """
+
+    def with_noise(self, tensors: Sequence[Any], deviation: Any, seed: Any) -> list[Any]:
+        """The tensors with normal noise of that standard deviation, from a seed as above."""
+
     # State that is put back.
 
     def snapshot(self, variables: Sequence[Any]) -> list[Any]:

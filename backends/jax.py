@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from jax import numpy as jnp
 
-from . import _assignments
+from . import _assignments, _cautious, _counter_hash
 from ._assignments import replaced as replaced
 from ._one_replica import (  # noqa: F401 (part of the interface)
     agree,
@@ -121,6 +121,13 @@ def _scaled(tensor: Any, scale: Any) -> Any:
     return (tensor * scale).astype(tensor.dtype)
 
 
+def downhill(
+    steps: Sequence[Any], gradients: Sequence[Any], least_kept: float
+) -> list[Any]:
+    """As XLA does it fastest."""
+    return _cautious.downhill(steps, gradients, least_kept)
+
+
 def dot(tensors: Sequence[Any], others: Sequence[Any]) -> Any:
     """Products of vectors, as in `sum_of_squares`."""
     return sum(
@@ -162,6 +169,21 @@ def start_at(variables: Sequence[Any], sources: Sequence[Any]) -> bool:
 def without_gradients() -> AbstractContextManager:
     """Anywhere: gradients are asked for beforehand."""
     return contextlib.nullcontext()
+
+
+def thinned(tensors: Sequence[Any], keep: float, seed: Any) -> list[Any]:
+    """Masks that XLA computes inside the loop that writes."""
+    masks = _counter_hash.kept([tensor.shape for tensor in tensors], keep, seed)
+    return [jnp.where(mask, tensor, 0) for tensor, mask in zip(tensors, masks, strict=True)]
+
+
+def with_noise(tensors: Sequence[Any], deviation: Any, seed: Any) -> list[Any]:
+    """Noise that XLA computes inside the loop that adds it."""
+    noises = _counter_hash.normal([tensor.shape for tensor in tensors], seed)
+    return [
+        tensor + (deviation * noise).astype(tensor.dtype)
+        for tensor, noise in zip(tensors, noises, strict=True)
+    ]
 
 
 def snapshot(variables: Sequence[Any]) -> list[Any]:

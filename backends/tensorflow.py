@@ -12,7 +12,7 @@ import tensorflow as tf
 from tensorflow.python.ops import control_flow_util
 
 from .. import keras_private
-from . import _assignments
+from . import _assignments, _cautious, _counter_hash
 from ._assignments import replaced as replaced
 
 
@@ -294,6 +294,13 @@ def scaled_or_zero(accepted: Any, tensors: Sequence[Any], scale: Any) -> list[An
     return tf.cond(accepted, scaled, zeros)
 
 
+def downhill(
+    steps: Sequence[Any], gradients: Sequence[Any], least_kept: float
+) -> list[Any]:
+    """As XLA does it fastest."""
+    return _cautious.downhill(steps, gradients, least_kept)
+
+
 def dot(tensors: Sequence[Any], others: Sequence[Any]) -> Any:
     """The plain formula."""
     return tf.add_n(
@@ -359,6 +366,21 @@ def _parts(variable: Any) -> Sequence[tf.Variable]:
 def without_gradients() -> AbstractContextManager:
     """Anywhere: gradients are asked for beforehand."""
     return contextlib.nullcontext()
+
+
+def thinned(tensors: Sequence[Any], keep: float, seed: Any) -> list[Any]:
+    """Masks that XLA computes inside the loop that writes."""
+    masks = _counter_hash.kept([tensor.shape for tensor in tensors], keep, seed)
+    return [tf.where(mask, tensor, tf.zeros_like(tensor)) for tensor, mask in zip(tensors, masks, strict=True)]
+
+
+def with_noise(tensors: Sequence[Any], deviation: Any, seed: Any) -> list[Any]:
+    """Noise that XLA computes inside the loop that adds it."""
+    noises = _counter_hash.normal([tensor.shape for tensor in tensors], seed)
+    return [
+        tensor + tf.cast(deviation * noise, tensor.dtype)
+        for tensor, noise in zip(tensors, noises, strict=True)
+    ]
 
 
 def snapshot(variables: Sequence[Any]) -> list[Any]:

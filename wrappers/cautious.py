@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import math
-
-from keras import ops
-
-from ..slots import scalar_dtype
+from ..backends import current as backend
 from .catalogue import wrapper
 from .optimizer_wrapper import OptimizerWrapper, Tensor, Variable
 
@@ -37,11 +33,4 @@ class Cautious(OptimizerWrapper):
         self, steps: list[Tensor], gradients: list[Tensor], variables: list[Variable]
     ) -> list[Tensor]:
         """The steps, where they lead downhill."""
-        return [_downhill(step, gradient) for step, gradient in zip(steps, gradients, strict=True)]
-
-
-def _downhill(step: Tensor, gradient: Tensor) -> Tensor:
-    keeps = ops.sign(step) * ops.sign(gradient) < 0  # a product of small numbers would be 0
-    kept = ops.sum(ops.cast(keeps, scalar_dtype([step]))) / math.prod(step.shape)
-    scale = 1 / ops.where(kept > LEAST_KEPT, kept, LEAST_KEPT)
-    return ops.where(keeps, step * ops.cast(scale, step.dtype), ops.zeros_like(step))
+        return backend.downhill(steps, gradients, LEAST_KEPT)

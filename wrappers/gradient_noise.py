@@ -58,7 +58,4 @@ class GradientNoise(OptimizerWrapper):
         """The gradients with noise."""
         step = ops.cast(self.iterations, "float32")
         deviation = ops.sqrt(self.eta / (1 + step) ** self.gamma)
-        return [
-            gradient + ops.cast(noise * ops.cast(deviation, noise.dtype), gradient.dtype)
-            for gradient, noise in zip(gradients, self._random.normal(gradients), strict=True)
-        ]
+        return self._random.with_noise(gradients, deviation)
