@@ -121,9 +121,7 @@ def _scaled(tensor: Any, scale: Any) -> Any:
     return (tensor * scale).astype(tensor.dtype)
 
 
-def downhill(
-    steps: Sequence[Any], gradients: Sequence[Any], least_kept: float
-) -> list[Any]:
+def downhill(steps: Sequence[Any], gradients: Sequence[Any], least_kept: float) -> list[Any]:
     """As XLA does it fastest."""
     return _cautious.downhill(steps, gradients, least_kept)
 

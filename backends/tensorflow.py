@@ -294,9 +294,7 @@ def scaled_or_zero(accepted: Any, tensors: Sequence[Any], scale: Any) -> list[An
     return tf.cond(accepted, scaled, zeros)
 
 
-def downhill(
-    steps: Sequence[Any], gradients: Sequence[Any], least_kept: float
-) -> list[Any]:
+def downhill(steps: Sequence[Any], gradients: Sequence[Any], least_kept: float) -> list[Any]:
     """As XLA does it fastest."""
     return _cautious.downhill(steps, gradients, least_kept)
 
@@ -371,7 +369,10 @@ def without_gradients() -> AbstractContextManager:
 def thinned(tensors: Sequence[Any], keep: float, seed: Any) -> list[Any]:
     """Masks that XLA computes inside the loop that writes."""
     masks = _counter_hash.kept([tensor.shape for tensor in tensors], keep, seed)
-    return [tf.where(mask, tensor, tf.zeros_like(tensor)) for tensor, mask in zip(tensors, masks, strict=True)]
+    return [
+        tf.where(mask, tensor, tf.zeros_like(tensor))
+        for tensor, mask in zip(tensors, masks, strict=True)
+    ]
 
 
 def with_noise(tensors: Sequence[Any], deviation: Any, seed: Any) -> list[Any]:

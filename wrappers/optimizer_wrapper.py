@@ -246,14 +246,12 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
     def compiles_update(self) -> bool:
         """Whether a graph of the update for TensorFlow's CPU is compiled by XLA.
 
-        The outermost wrapper's is, if all optimizers in the stack allow it, come from Keras or
-        from here, and draw no random numbers, which XLA would draw slowly. The results are the
-        same but for rounding. Models that are compiled themselves, eager steps and other
-        backends are not affected.
+        The outermost wrapper's is, if all optimizers in the stack allow it and come from Keras
+        or from here. The results are the same but for rounding. Models that are compiled
+        themselves, eager steps and other backends are not affected.
         """
         return not self._stands_inside and all(
             getattr(member, "jit_compile", True)
-            and not getattr(member, "_seed_states", ())
             and (keras_private.is_of_keras(member) or _is_from_here(member))
             for member in stack.walk(self)
         )
