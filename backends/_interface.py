@@ -110,6 +110,14 @@ class Backend(Protocol):
     def scaled_or_zero(self, accepted: Any, tensors: Sequence[Any], scale: Any) -> list[Any]:
         """The tensors times a scalar where accepted, else zeros, whatever the tensors hold."""
 
+    def downhill(
+        self, steps: Sequence[Any], gradients: Sequence[Any], least_kept: float
+    ) -> list[Any]:
+        """The elements of each step whose product with the gradient's is negative, else 0.
+
+        They are divided by the part of the step's elements that they are, or by `least_kept`.
+        """
+
     def dot(self, tensors: Sequence[Any], others: Sequence[Any]) -> Any:
         """The inner product of two lists of tensors, as a scalar of float32 or wider."""
 

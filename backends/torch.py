@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
+import numpy as np
 import torch
 
 from .. import keras_private
@@ -157,6 +160,54 @@ def scaled_or_zero(accepted: Any, tensors: Sequence[Any], scale: Any) -> list[An
     return [result.to(tensor.dtype) for result, tensor in zip(scaled, tensors, strict=True)]
 
 
+@torch.no_grad()
+def downhill(steps: Sequence[Any], gradients: Sequence[Any], least_kept: float) -> list[Any]:
+    """Products with 0 or 1, and selections only where those are not finite."""
+    results = [_empty_like(step) for step in steps]
+    counts, sums = [], []
+    for kept, step, gradient in _in_cache(results, steps, gradients):
+        torch.sign(step, out=kept).mul_(gradient)  # the product itself could underflow
+        counts.append(kept.lt_(0).sum(dtype=_wide_dtype(kept)))
+        sums.append(kept.mul_(step).sum())
+    scales = [
+        step.numel() / max(count, least_kept * step.numel())
+        for step, count in zip(steps, _summed(counts, steps), strict=True)
+    ]
+    if all_finite(sums):
+        torch._foreach_mul_(results, scales)
+        return results
+    return [
+        torch.where(torch.sign(step) * gradient < 0, step * scale, 0)
+        for step, gradient, scale in zip(steps, gradients, scales, strict=True)
+    ]
+
+
+def _empty_like(tensor: Any) -> Any:
+    """Of the same shape, in one piece of memory, whatever the tensor is a part of."""
+    return torch.empty(tensor.shape, dtype=tensor.dtype, device=tensor.device)
+
+
+PIECE = 2**18  # elements, of which a few fit into a processor's cache
+
+
+def _pieces(tensor: Any) -> Sequence[Any]:
+    """The flat tensor, in pieces for which several operations are faster than one by one."""
+    flat = tensor.reshape(-1)
+    return flat.split(PIECE) if flat.numel() > PIECE and not flat.is_cuda else [flat]
+
+
+def _in_cache(*lists: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+    """The pieces of the tensors that stand in one place of the lists, place after place."""
+    for tensors in zip(*lists, strict=True):
+        yield from zip(*map(_pieces, tensors), strict=True)
+
+
+def _summed(numbers: Sequence[Any], tensors: Sequence[Any]) -> list[float]:
+    """The sum for each tensor of the numbers for its pieces."""
+    rest = iter(torch.stack(list(numbers)).tolist())
+    return [sum(itertools.islice(rest, len(_pieces(tensor)))) for tensor in tensors]
+
+
 def dot(tensors: Sequence[Any], others: Sequence[Any]) -> Any:
     """One product for each pair."""
     products = [
@@ -167,7 +218,11 @@ def dot(tensors: Sequence[Any], others: Sequence[Any]) -> Any:
 
 
 def _wide(tensor: Any) -> Any:
-    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+    return tensor.to(_wide_dtype(tensor))
+
+
+def _wide_dtype(tensor: Any) -> torch.dtype:
+    return torch.promote_types(tensor.dtype, torch.float32)
 
 
 @torch.no_grad()
@@ -208,6 +263,52 @@ def start_at(variables: Sequence[Any], sources: Sequence[Any]) -> bool:
 def without_gradients() -> AbstractContextManager:
     """Where PyTorch records nothing."""
     return torch.no_grad()
+
+
+_WHOLE_NUMBERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
+
+
+@torch.compiler.disable
+@torch.no_grad()
+def thinned(tensors: Sequence[Any], keep: float, seed: Any) -> list[Any]:
+    """As few random bits as the probability needs, of which PyTorch draws 64 the fastest.
+
+    With 16 bits, it is rounded up or down at random, so that it is right on average.
+    """
+    generator, rounding = _generator(seed, tensors)
+    width = 8 if (keep * 2**8).is_integer() else 16
+    below = math.floor(keep * 2**width + rounding) - 2 ** (width - 1)
+    results = [_empty_like(tensor) for tensor in tensors]
+    for result, tensor in _in_cache(results, tensors):
+        size, whole = tensor.numel(), _WHOLE_NUMBERS[tensor.element_size()]
+        bits = torch.empty(-(-size * width // 64), dtype=torch.int64, device=tensor.device)
+        drawn = bits.random_(-(2**63), None, generator=generator).view(_BITS[width])[:size]
+        mask = drawn.lt_(below).neg_() if below < 2 ** (width - 1) else drawn.fill_(-1)
+        result.view(whole).copy_(mask).bitwise_and_(tensor.view(whole))
+    return results
+
+
+_BITS = {8: torch.int8, 16: torch.int16}
+
+
+@torch.compiler.disable
+@torch.no_grad()
+def with_noise(tensors: Sequence[Any], deviation: Any, seed: Any) -> list[Any]:
+    """PyTorch's normal numbers."""
+    generator, _ = _generator(seed, tensors)
+    results = []
+    for tensor in tensors:
+        noise = torch.empty(tensor.shape, dtype=_wide_dtype(tensor), device=tensor.device)
+        noise.normal_(generator=generator).mul_(deviation).add_(tensor)
+        results.append(noise.to(tensor.dtype))
+    return results
+
+
+def _generator(seed: Any, tensors: Sequence[Any]) -> tuple[torch.Generator, float]:
+    """A generator, and one number more, in [0, 1): PyTorch's seeds are of 32 bits."""
+    words = np.random.SeedSequence([word % 2**32 for word in seed.tolist()]).generate_state(2)
+    generator = torch.Generator(tensors[0].device).manual_seed(int(words[0]))
+    return generator, int(words[1]) / 2**32
 
 
 def snapshot(variables: Sequence[Any]) -> list[Any]:
