@@ -6,6 +6,7 @@ The blocks of a layer are those of "Block-Normalized Gradient Method"
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,10 +23,17 @@ def transform(
     gradients: Sequence[Tensor],
     variables: Sequence[Variable],
 ) -> list[Tensor]:
-    """The gradients after a function of blocks, in the order they came."""
+    """The gradients after a function of blocks, in the order they came.
+
+    Gradients without elements are in no block, and stay as they are.
+    """
     places = divide(scope, variables)
+    places = [[place for place in block if math.prod(gradients[place].shape)] for block in places]
+    places = [block for block in places if block]
+    if not places:
+        return list(gradients)
+    transformed = list(gradients)
     blocks = function([[gradients[place] for place in block] for block in places])
-    transformed: list[Tensor] = [None] * len(gradients)
     for block_places, block in zip(places, blocks, strict=True):
         for place, gradient in zip(block_places, block, strict=True):
             transformed[place] = gradient

@@ -7,6 +7,7 @@ from typing import Any
 
 from keras import ops
 
+from .backends import current as backend
 from .normalizers.norms import Block, Norm, measure
 
 Tensor = Any
@@ -15,15 +16,5 @@ Tensor = Any
 def clip_blocks(norm: Norm, largest: float, blocks: Sequence[Block]) -> list[list[Tensor]]:
     """The blocks whose norm is above the largest times largest/norm, the others bit for bit."""
     norms = measure(norm, blocks)
-    return [
-        [_clip(tensor, block_norm, largest) for tensor in block]
-        for block, block_norm in zip(blocks, norms, strict=True)
-    ]
-
-
-def _clip(tensor: Tensor, norm: Tensor, largest: float) -> Tensor:
-    exceeds = norm > largest
-    scale = largest / ops.where(exceeds, norm, largest)
-    scaled = ops.cast(ops.cast(tensor, norm.dtype) * scale, tensor.dtype)
-    # A choice, not a factor of 1, which would flush the smallest numbers to zero.
-    return ops.where(exceeds, scaled, tensor)
+    exceeds = norms > largest
+    return backend.scaled_where(exceeds, blocks, largest / ops.where(exceeds, norms, largest))

@@ -16,9 +16,8 @@ def all_finite(tensors: Sequence[Tensor]) -> Tensor:
     """Whether all elements of all tensors are finite, in one pass where they are not huge."""
     if not tensors:
         return ops.convert_to_tensor(True)
-    squares = [backend.sum_of_squares(tensor) for tensor in tensors]
     return backend.cond(
-        backend.all_finite([ops.cast(square, "float32") for square in squares]),
+        ops.all(ops.isfinite(backend.sums_of_squares([[tensor] for tensor in tensors]))),
         lambda: ops.convert_to_tensor(True),
         lambda: ops.all(ops.stack([ops.all(ops.isfinite(tensor)) for tensor in tensors])),
     )

@@ -13,9 +13,6 @@ class Backend(Protocol):
     def dense(self, gradient: Any, variable: Any) -> Any:
         """The gradient as an ordinary tensor of the variable's shape."""
 
-    def sum_of_squares(self, tensor: Any) -> Any:
-        """The sum of the squares of all elements, in the tensor's dtype, in one pass."""
-
     def all_finite(self, scalars: Sequence[Any]) -> Any:
         """Whether every one of the scalars is finite."""
 
@@ -43,6 +40,44 @@ class Backend(Protocol):
 
     def add_up(self, sums: Sequence[Any], tensors: Sequence[Any], anew: Any) -> None:
         """Adds each tensor to its sum, a variable, or where `anew` holds puts it in its place."""
+
+    # Reductions, in float32 or wider. A block is a list of tensors that count as one vector, with
+    # at least one element; for several blocks, the result is a vector with a number for each.
+
+    def dot(self, tensors: Sequence[Any], others: Sequence[Any]) -> Any:
+        """The inner product of two lists of tensors, as a scalar."""
+
+    def dots(self, blocks: Sequence[Sequence[Any]], others: Sequence[Sequence[Any]]) -> Any:
+        """The inner product of each block with its other one."""
+
+    def sums(self, blocks: Sequence[Sequence[Any]]) -> Any:
+        """The sum of each block."""
+
+    def sums_of_squares(self, blocks: Sequence[Sequence[Any]]) -> Any:
+        """The sum of the squares of each block."""
+
+    def largest(self, blocks: Sequence[Sequence[Any]]) -> Any:
+        """The largest magnitude in each block."""
+
+    def smallest(self, blocks: Sequence[Sequence[Any]]) -> Any:
+        """The smallest magnitude in each block."""
+
+    def sums_of_squares_of_units(self, tensor: Any) -> Any:
+        """The sums of the squares over all axes but the last, or of all elements of a vector.
+
+        The axes that are summed over are kept, with length 1.
+        """
+
+    def shifted(self, blocks: Sequence[Sequence[Any]], offsets: Any) -> list[list[Any]]:
+        """Each block plus its number in a vector, in float32 or wider."""
+
+    def scaled(self, blocks: Sequence[Sequence[Any]], factors: Any) -> list[list[Any]]:
+        """Each block times its factor in a vector, in the dtypes that the tensors have."""
+
+    def scaled_where(
+        self, chosen: Any, blocks: Sequence[Sequence[Any]], factors: Any
+    ) -> list[list[Any]]:
+        """As `scaled`, where a vector of booleans says so; the other blocks bit for bit."""
 
     # Several replicas of the model.
 
@@ -117,9 +152,6 @@ class Backend(Protocol):
 
         They are divided by the part of the step's elements that they are, or by `least_kept`.
         """
-
-    def dot(self, tensors: Sequence[Any], others: Sequence[Any]) -> Any:
-        """The inner product of two lists of tensors, as a scalar of float32 or wider."""
 
     def update_averages(
         self, averages: Sequence[Any], tensors: Sequence[Any], decay: float

@@ -34,11 +34,6 @@ def dense(gradient: Any, variable: Any) -> Any:
     return gradient
 
 
-def sum_of_squares(tensor: Any) -> Any:
-    """A product of vectors, which XLA hands to a library; a sum of squares it may do slowly."""
-    return jnp.vdot(tensor, tensor)
-
-
 def all_finite(scalars: Sequence[Any]) -> Any:
     """Whether every one of the scalars is finite."""
     return jnp.all(jnp.isfinite(jnp.stack(scalars)))
@@ -86,6 +81,84 @@ def add_up(sums: Sequence[Any], tensors: Sequence[Any], anew: Any) -> None:
         total.assign(jnp.where(anew, 0, total.value) + tensor)
 
 
+def dot(tensors: Sequence[Any], others: Sequence[Any]) -> Any:
+    """Products of vectors: of a sum of products, XLA may write the products out."""
+    return sum(
+        jnp.vdot(_wide(tensor), _wide(other)) for tensor, other in zip(tensors, others, strict=True)
+    )
+
+
+def dots(blocks: Sequence[Sequence[Any]], others: Sequence[Sequence[Any]]) -> Any:
+    """Block by block."""
+    return jnp.stack([dot(block, other) for block, other in zip(blocks, others, strict=True)])
+
+
+def sums(blocks: Sequence[Sequence[Any]]) -> Any:
+    """The plain formula."""
+    return jnp.stack([sum(jnp.sum(_wide(tensor)) for tensor in block) for block in blocks])
+
+
+def sums_of_squares(blocks: Sequence[Sequence[Any]]) -> Any:
+    """The inner product of each block with itself."""
+    return dots(blocks, blocks)
+
+
+def largest(blocks: Sequence[Sequence[Any]]) -> Any:
+    """The plain formula."""
+    return _of_magnitudes(jnp.max, blocks)
+
+
+def smallest(blocks: Sequence[Sequence[Any]]) -> Any:
+    """The plain formula."""
+    return _of_magnitudes(jnp.min, blocks)
+
+
+def _of_magnitudes(reduce: Callable, blocks: Sequence[Sequence[Any]]) -> Any:
+    return jnp.stack(
+        [
+            reduce(jnp.stack([reduce(jnp.abs(_wide(tensor))) for tensor in block]))
+            for block in blocks
+        ]
+    )
+
+
+def sums_of_squares_of_units(tensor: Any) -> Any:
+    """The plain formula."""
+    axes = tuple(range(max(1, tensor.ndim - 1)))[: tensor.ndim]
+    return jnp.sum(jnp.square(_wide(tensor)), axis=axes, keepdims=True)
+
+
+def _wide(tensor: Any) -> Any:
+    return tensor.astype(jnp.promote_types(tensor.dtype, jnp.float32))
+
+
+def shifted(blocks: Sequence[Sequence[Any]], offsets: Any) -> list[list[Any]]:
+    """The plain formula."""
+    return [
+        [_wide(tensor) + offset for tensor in block]
+        for block, offset in zip(blocks, offsets, strict=True)
+    ]
+
+
+def scaled(blocks: Sequence[Sequence[Any]], factors: Any) -> list[list[Any]]:
+    """The products, which XLA fuses with what they are for."""
+    return [
+        [_scaled(tensor, factor) for tensor in block]
+        for block, factor in zip(blocks, factors, strict=True)
+    ]
+
+
+def scaled_where(chosen: Any, blocks: Sequence[Sequence[Any]], factors: Any) -> list[list[Any]]:
+    """Selected element by element: a factor of 1 would flush the smallest numbers to zero."""
+    return [
+        [
+            jnp.where(choice, product, tensor)
+            for product, tensor in zip(products, block, strict=True)
+        ]
+        for choice, products, block in zip(chosen, scaled(blocks, factors), blocks, strict=True)
+    ]
+
+
 def once_summed(step: Callable[[list, Any], None], gradients: list, loss: Any) -> None:
     """Nothing to sum: a sharded program computes whole gradients and losses."""
     step(gradients, loss)
@@ -124,17 +197,6 @@ def _scaled(tensor: Any, scale: Any) -> Any:
 def downhill(steps: Sequence[Any], gradients: Sequence[Any], least_kept: float) -> list[Any]:
     """As XLA does it fastest."""
     return _cautious.downhill(steps, gradients, least_kept)
-
-
-def dot(tensors: Sequence[Any], others: Sequence[Any]) -> Any:
-    """Products of vectors, as in `sum_of_squares`."""
-    return sum(
-        jnp.vdot(_wide(tensor), _wide(other)) for tensor, other in zip(tensors, others, strict=True)
-    )
-
-
-def _wide(tensor: Any) -> Any:
-    return tensor.astype(jnp.promote_types(tensor.dtype, jnp.float32))
 
 
 def update_averages(averages: Sequence[Any], tensors: Sequence[Any], decay: float) -> list[Any]:

@@ -24,11 +24,6 @@ def dense(gradient: Any, variable: Any) -> Any:
     return tf.ensure_shape(tf.convert_to_tensor(gradient), variable.shape)
 
 
-def sum_of_squares(tensor: Any) -> Any:
-    """Twice TensorFlow's l2_loss, which needs no copy for the squares."""
-    return 2 * tf.nn.l2_loss(tensor)
-
-
 def all_finite(scalars: Sequence[Any]) -> Any:
     """Whether every one of the scalars is finite."""
     return tf.reduce_all(tf.math.is_finite(tf.stack(scalars)))
@@ -87,6 +82,155 @@ def add_up(sums: Sequence[Any], tensors: Sequence[Any], anew: Any) -> None:
     for total, tensor in zip(sums, tensors, strict=True):
         variable = _native(total)
         variable.assign(tf.where(anew, tf.zeros_like(tensor), variable) + tensor)
+
+
+def dot(tensors: Sequence[Any], others: Sequence[Any]) -> Any:
+    """Tensor by tensor."""
+    products = [
+        _reduced(tf.reduce_sum, tf.add, tf.multiply, _wide(tensor), _wide(other))
+        for tensor, other in zip(tensors, others, strict=True)
+    ]
+    return tf.add_n(_of_one_dtype(products))
+
+
+def dots(blocks: Sequence[Sequence[Any]], others: Sequence[Sequence[Any]]) -> Any:
+    """Block by block."""
+    return _vector([dot(block, other) for block, other in zip(blocks, others, strict=True)])
+
+
+def sums(blocks: Sequence[Sequence[Any]]) -> Any:
+    """Tensor by tensor."""
+    return _for_each(blocks, _sum, tf.add_n)
+
+
+def _sum(tensor: Any) -> Any:
+    return _reduced(tf.reduce_sum, tf.add, tf.identity, tensor)
+
+
+def sums_of_squares(blocks: Sequence[Sequence[Any]]) -> Any:
+    """Tensor by tensor."""
+    return _for_each(blocks, _sum_of_squares, tf.add_n)
+
+
+def _sum_of_squares(tensor: Any) -> Any:
+    if in_xla():
+        return _reduced(tf.reduce_sum, tf.add, tf.square, tensor)
+    return 2 * tf.nn.l2_loss(tensor)  # needs no copy for the squares
+
+
+def largest(blocks: Sequence[Sequence[Any]]) -> Any:
+    """Tensor by tensor."""
+    return _for_each(blocks, _largest, tf.reduce_max)
+
+
+def _largest(tensor: Any) -> Any:
+    return _reduced(tf.reduce_max, tf.maximum, tf.abs, tensor)
+
+
+def smallest(blocks: Sequence[Sequence[Any]]) -> Any:
+    """Tensor by tensor."""
+    return _for_each(blocks, _smallest, tf.reduce_min)
+
+
+def _smallest(tensor: Any) -> Any:
+    return _reduced(tf.reduce_min, tf.minimum, tf.abs, tensor)
+
+
+def sums_of_squares_of_units(tensor: Any) -> Any:
+    """One reduction."""
+    rank = len(tensor.shape)
+    axes = range(rank - 1) if rank > 1 else range(rank)
+    return _reduced(tf.reduce_sum, tf.add, tf.square, _wide(tensor), axes=list(axes), keepdims=True)
+
+
+def _for_each(
+    blocks: Sequence[Sequence[Any]], of_tensor: Callable[[Any], Any], of_block: Callable
+) -> Any:
+    """A vector of a reduction of every block, from those of its tensors."""
+    return _vector(
+        [
+            of_block(_of_one_dtype([of_tensor(_wide(tensor)) for tensor in block]))
+            for block in blocks
+        ]
+    )
+
+
+def _vector(scalars: Sequence[Any]) -> Any:
+    return tf.stack(_of_one_dtype(scalars))
+
+
+def _of_one_dtype(scalars: Sequence[Any]) -> list[Any]:
+    widest = max((scalar.dtype for scalar in scalars), key=lambda dtype: dtype.size)
+    return [tf.cast(scalar, widest) for scalar in scalars]
+
+
+_SLABS = 16
+_LARGE = 4096
+
+
+def _reduced(
+    reduce: Callable,
+    combine: Callable,
+    function: Callable,
+    *tensors: Any,
+    axes: Sequence[int] | None = None,
+    keepdims: bool = False,
+) -> Any:
+    """A reduction of what an elementwise function makes of tensors of one shape.
+
+    XLA on a CPU reduces slowly, and writes down what it reduces. Hence it gets slabs along the
+    longest axis, which it combines in one quick loop, and has a sixteenth left to reduce.
+    """
+
+    def reduced(*tensors: Any) -> Any:
+        return reduce(function(*tensors), axis=axes, keepdims=keepdims)
+
+    shape = tensors[0].shape
+    if not in_xla() or shape.num_elements() < _LARGE:
+        return reduced(*tensors)
+    axis = max(range(len(shape)) if axes is None else axes, key=lambda axis: shape[axis])
+    rest = shape[axis] % _SLABS
+    cut = [tf.split(tensor, [shape[axis] - rest, rest], axis) for tensor in tensors]
+    slabs = [tf.split(even, _SLABS, axis) for even, _ in cut]
+    parts = [function(*slab) for slab in zip(*slabs, strict=True)]
+    while len(parts) > 1:
+        parts = [combine(one, other) for one, other in zip(parts[::2], parts[1::2], strict=True)]
+    result = reduce(parts[0], axis=axes, keepdims=keepdims)
+    return combine(result, reduced(*(left for _, left in cut))) if rest else result
+
+
+def _wide(tensor: Any) -> Any:
+    return tensor if tensor.dtype == tf.float64 else tf.cast(tensor, tf.float32)
+
+
+def shifted(blocks: Sequence[Sequence[Any]], offsets: Any) -> list[list[Any]]:
+    """The plain formula."""
+    return [
+        [tf.cast(tensor, offset.dtype) + offset for tensor in block]
+        for block, offset in zip(blocks, tf.unstack(offsets), strict=True)
+    ]
+
+
+def scaled(blocks: Sequence[Sequence[Any]], factors: Any) -> list[list[Any]]:
+    """The products, which XLA fuses with what they are for."""
+    return [
+        [_scaled(tensor, factor) for tensor in block]
+        for block, factor in zip(blocks, tf.unstack(factors), strict=True)
+    ]
+
+
+def _scaled(tensor: Any, factor: Any) -> Any:
+    return tf.cast(tf.cast(tensor, factor.dtype) * factor, tensor.dtype)
+
+
+def scaled_where(chosen: Any, blocks: Sequence[Sequence[Any]], factors: Any) -> list[list[Any]]:
+    """Selected element by element: a factor of 1 would flush the smallest numbers to zero."""
+    return [
+        [tf.where(choice, product, tensor) for product, tensor in zip(products, block, strict=True)]
+        for choice, products, block in zip(
+            tf.unstack(chosen), scaled(blocks, factors), blocks, strict=True
+        )
+    ]
 
 
 # Replicas are threads that take turns at every `merge_call`, and that `run_if` starts anew inside
@@ -297,20 +441,6 @@ def scaled_or_zero(accepted: Any, tensors: Sequence[Any], scale: Any) -> list[An
 def downhill(steps: Sequence[Any], gradients: Sequence[Any], least_kept: float) -> list[Any]:
     """As XLA does it fastest."""
     return _cautious.downhill(steps, gradients, least_kept)
-
-
-def dot(tensors: Sequence[Any], others: Sequence[Any]) -> Any:
-    """The plain formula."""
-    return tf.add_n(
-        [
-            tf.reduce_sum(_wide(tensor) * _wide(other))
-            for tensor, other in zip(tensors, others, strict=True)
-        ]
-    )
-
-
-def _wide(tensor: Any) -> Any:
-    return tensor if tensor.dtype == tf.float64 else tf.cast(tensor, tf.float32)
 
 
 def update_averages(averages: Sequence[Any], tensors: Sequence[Any], decay: float) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -32,12 +33,6 @@ from ._one_replica import (  # noqa: F401 (part of the interface)
 def dense(gradient: Any, variable: Any) -> Any:
     """The gradient with its zeros written out, if it is sparse."""
     return gradient.to_dense() if gradient.is_sparse else gradient
-
-
-def sum_of_squares(tensor: Any) -> Any:
-    """The product of the flat tensor with itself, which needs no copy for the squares."""
-    flat = tensor.reshape(-1)
-    return torch.dot(flat, flat)
 
 
 def all_finite(scalars: Sequence[Any]) -> Any:
@@ -71,6 +66,111 @@ def add_up(sums: Sequence[Any], tensors: Sequence[Any], anew: Any) -> None:
         torch._foreach_copy_(totals, list(tensors))
     else:
         torch._foreach_add_(totals, list(tensors))
+
+
+def dot(tensors: Sequence[Any], others: Sequence[Any]) -> Any:
+    """One product for each pair."""
+    return dots([tensors], [others])[0]
+
+
+def dots(blocks: Sequence[Sequence[Any]], others: Sequence[Sequence[Any]]) -> Any:
+    """One product for each pair."""
+    products = [
+        torch.dot(tensor.reshape(-1), other.reshape(-1))
+        for tensor, other in zip(_all_of(blocks), _all_of(others), strict=True)
+    ]
+    return _of_blocks(torch.sum, products, blocks)
+
+
+def sums(blocks: Sequence[Sequence[Any]]) -> Any:
+    """Tensor by tensor."""
+    return _of_blocks(torch.sum, [tensor.sum() for tensor in _all_of(blocks)], blocks)
+
+
+def sums_of_squares(blocks: Sequence[Sequence[Any]]) -> Any:
+    """Products of flat tensors with themselves; norms of many elements would be less exact."""
+    return dots(blocks, blocks)
+
+
+def largest(blocks: Sequence[Sequence[Any]]) -> Any:
+    """From the ends of the range of each tensor, which need no copy for the magnitudes."""
+    ends = [torch.stack(torch.aminmax(tensor)).abs().amax() for tensor in _all_of(blocks)]
+    return _of_blocks(torch.amax, ends, blocks)
+
+
+def smallest(blocks: Sequence[Sequence[Any]]) -> Any:
+    """Tensor by tensor."""
+    return _of_blocks(torch.amin, [tensor.abs().amin() for tensor in _all_of(blocks)], blocks)
+
+
+def _all_of(blocks: Sequence[Sequence[Any]]) -> list[Any]:
+    return [_wide(tensor) for block in blocks for tensor in block]
+
+
+def _of_blocks(reduce: Callable, scalars: Sequence[Any], blocks: Sequence[Sequence[Any]]) -> Any:
+    """A vector of a reduction of every block, from those of all tensors in turn."""
+    vector = torch.stack(_of_one_dtype(scalars))
+    lengths = [len(block) for block in blocks]
+    if max(lengths) == 1:
+        return vector
+    return torch.stack([reduce(part) for part in vector.split(lengths)])
+
+
+def _of_one_dtype(scalars: Sequence[Any]) -> list[Any]:
+    widest = functools.reduce(torch.promote_types, (scalar.dtype for scalar in scalars))
+    return [scalar.to(widest) for scalar in scalars]
+
+
+def sums_of_squares_of_units(tensor: Any) -> Any:
+    """The plain formula."""
+    axes = tuple(range(max(1, tensor.ndim - 1)))[: tensor.ndim]
+    return _wide(tensor).square().sum(axes, keepdim=True)
+
+
+def _wide(tensor: Any) -> Any:
+    return tensor.to(_wide_dtype(tensor))
+
+
+def _wide_dtype(tensor: Any) -> torch.dtype:
+    return torch.promote_types(tensor.dtype, torch.float32)
+
+
+def shifted(blocks: Sequence[Sequence[Any]], offsets: Any) -> list[list[Any]]:
+    """All at once."""
+    return _like(blocks, torch._foreach_add(_all_of(blocks), _for_all(blocks, offsets)))
+
+
+def scaled(blocks: Sequence[Sequence[Any]], factors: Any) -> list[list[Any]]:
+    """All at once."""
+    products = torch._foreach_mul(_all_of(blocks), _for_all(blocks, factors))
+    return _like(blocks, _as(products, [tensor for block in blocks for tensor in block]))
+
+
+def scaled_where(chosen: Any, blocks: Sequence[Sequence[Any]], factors: Any) -> list[list[Any]]:
+    """Decided in Python."""
+    choices = chosen.tolist()
+    if not any(choices):
+        return list(blocks)
+    products = iter(scaled(list(itertools.compress(blocks, choices)), factors[chosen]))
+    return [
+        next(products) if choice else block for choice, block in zip(choices, blocks, strict=True)
+    ]
+
+
+def _for_all(blocks: Sequence[Sequence[Any]], vector: Any) -> list[Any]:
+    """For each tensor the number of its block."""
+    return [number for number, block in zip(vector.unbind(), blocks, strict=True) for _ in block]
+
+
+def _like(blocks: Sequence[Sequence[Any]], tensors: Sequence[Any]) -> list[list[Any]]:
+    """The tensors in as many blocks."""
+    rest = iter(tensors)
+    return [list(itertools.islice(rest, len(block))) for block in blocks]
+
+
+def _as(results: Sequence[Any], tensors: Sequence[Any]) -> list[Any]:
+    """The results in the dtypes of the tensors."""
+    return [result.to(tensor.dtype) for result, tensor in zip(results, tensors, strict=True)]
 
 
 _has_mean_loss = False
@@ -156,8 +256,7 @@ def scaled_or_zero(accepted: Any, tensors: Sequence[Any], scale: Any) -> list[An
     """Decided in Python."""
     if not accepted:
         return [torch.zeros_like(tensor) for tensor in tensors]
-    scaled = torch._foreach_mul([_wide(tensor) for tensor in tensors], scale)
-    return [result.to(tensor.dtype) for result, tensor in zip(scaled, tensors, strict=True)]
+    return _as(torch._foreach_mul([_wide(tensor) for tensor in tensors], scale), tensors)
 
 
 @torch.no_grad()
@@ -206,23 +305,6 @@ def _summed(numbers: Sequence[Any], tensors: Sequence[Any]) -> list[float]:
     """The sum for each tensor of the numbers for its pieces."""
     rest = iter(torch.stack(list(numbers)).tolist())
     return [sum(itertools.islice(rest, len(_pieces(tensor)))) for tensor in tensors]
-
-
-def dot(tensors: Sequence[Any], others: Sequence[Any]) -> Any:
-    """One product for each pair."""
-    products = [
-        torch.dot(_wide(tensor).reshape(-1), _wide(other).reshape(-1))
-        for tensor, other in zip(tensors, others, strict=True)
-    ]
-    return torch.stack(products).sum()
-
-
-def _wide(tensor: Any) -> Any:
-    return tensor.to(_wide_dtype(tensor))
-
-
-def _wide_dtype(tensor: Any) -> torch.dtype:
-    return torch.promote_types(tensor.dtype, torch.float32)
 
 
 @torch.no_grad()

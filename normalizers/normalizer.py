@@ -10,6 +10,7 @@ import keras
 from keras import ops
 
 from .. import checks
+from ..backends import current as backend
 from . import norms
 from .norms import Block, Norm, Tensor
 
@@ -24,7 +25,8 @@ class Normalizer(abc.ABC):
     def __call__(self, gradient: Tensor) -> Tensor:
         """One gradient, a tensor or an array, normalised by itself."""
         dtype = keras.backend.standardize_dtype(gradient.dtype)
-        return self.normalize([[ops.convert_to_tensor(gradient, dtype)]])[0][0]
+        gradient = ops.convert_to_tensor(gradient, dtype)
+        return self.normalize([[gradient]])[0][0] if math.prod(gradient.shape) else gradient
 
 
 class NormNormalizer(Normalizer):
@@ -39,12 +41,9 @@ class NormNormalizer(Normalizer):
 
     def normalize(self, blocks: Sequence[Block]) -> list[list[Tensor]]:
         """The blocks with every gradient divided by its block's norm."""
-        epsilon = keras.config.epsilon()
-        block_norms = norms.measure(self.norm, blocks)
-        return [
-            [divide(gradient, norm + epsilon) for gradient in block]
-            for block, norm in zip(blocks, block_norms, strict=True)
-        ]
+        divisors = norms.measure(self.norm, blocks) + keras.config.epsilon()
+        # A division element by element would be a pass of its own under XLA.
+        return backend.scaled(blocks, 1 / divisors)
 
 
 class FunctionNormalizer(Normalizer):
@@ -71,31 +70,28 @@ class FunctionNormalizer(Normalizer):
 class FunctionNorm:
     """A user's norm, a function from a gradient tensor to a scalar, as a norm of blocks.
 
-    A block of several gradients reaches the function as one flat tensor.
+    A block of several gradients reaches the function as one flat tensor, in float32 or wider.
     """
 
     def __init__(self, name: str, function: Callable[[Tensor], Tensor]) -> None:
         self.name = name
         self.function = function
 
-    def __call__(self, block: Block) -> Tensor:
-        """The function's result, which must be a scalar, in the block's dtype."""
-        gradient = join(block)
-        norm = self.function(gradient)
+    def __call__(self, blocks: Sequence[Block]) -> Tensor:
+        """The function's results, each of which must be a scalar, as a vector."""
+        return norms.vector([self._of_block(block) for block in blocks], blocks)
+
+    def _of_block(self, block: Block) -> Tensor:
+        norm = self.function(ops.cast(join(block), norms.common_dtype([block])))
         checks.scalar(f"norm '{self.name}'", norm)
-        return ops.cast(norm, gradient.dtype)
-
-
-def divide(gradient: Tensor, divisor: Tensor) -> Tensor:
-    """gradient / divisor in the divisor's dtype, returned in the gradient's."""
-    return ops.cast(ops.cast(gradient, divisor.dtype) / divisor, gradient.dtype)
+        return norm
 
 
 def join(block: Block) -> Tensor:
     """The block as one tensor: flat, unless it is a single gradient."""
     if len(block) == 1:
         return block[0]
-    dtype = norms.common_dtype(block)
+    dtype = norms.common_dtype([block])
     return ops.concatenate([ops.cast(ops.reshape(gradient, (-1,)), dtype) for gradient in block])
 
 

@@ -23,13 +23,6 @@ def test_the_backend_has_the_whole_interface():
         assert list(inspect.signature(getattr(current, name)).parameters) == parameters
 
 
-def test_sum_of_squares():
-    x = np.random.default_rng(0).normal(size=(7, 5, 3)).astype("float32")
-    for function in (current.sum_of_squares, compiled(current.sum_of_squares)):
-        result = ops.convert_to_numpy(function(ops.convert_to_tensor(x)))
-        np.testing.assert_allclose(result, np.sum(x.astype("float64") ** 2), rtol=1e-6)
-
-
 @pytest.mark.parametrize("last", [1.0, np.inf, -np.inf, np.nan])
 def test_all_finite(last):
     scalars = [ops.convert_to_tensor(value) for value in (0.0, -3e38, last)]
@@ -56,27 +49,6 @@ def test_cond_runs_one_branch_eagerly_and_chooses_when_compiled(x):
     assert float(ops.convert_to_numpy(choose(tensor))) == expected
     assert ran == ["positive" if x > 0 else "negative"]
     assert float(ops.convert_to_numpy(compiled(choose)(tensor))) == expected
-
-
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-def test_dot(dtype, float64):
-    random = np.random.default_rng(0)
-    ones, others = (
-        [random.normal(size=shape).astype(dtype) for shape in ((300, 200), (7,), ())]
-        for _ in range(2)
-    )
-    expected = sum(
-        np.sum(one.astype("float64") * other) for one, other in zip(ones, others, strict=True)
-    )
-    ones, others = (
-        [ops.convert_to_tensor(array, dtype=dtype) for array in arrays] for arrays in (ones, others)
-    )
-    result = ops.convert_to_numpy(current.dot(ones, others))
-    assert result.dtype == ("float64" if dtype == "float64" else "float32")
-    scale = np.sqrt(300 * 200)  # of the sum, whose terms largely cancel
-    np.testing.assert_allclose(
-        result, expected, atol=scale * (1e-14 if dtype == "float64" else 1e-6)
-    )
 
 
 @pytest.mark.parametrize("accepted", [True, False])

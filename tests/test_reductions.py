@@ -1,0 +1,159 @@
+"""Reductions of the backends, quick ways included, against float64 NumPy."""
+
+import itertools
+
+import numpy as np
+import pytest
+from keras import ops
+
+import cases
+from stepwrap.backends import current
+
+# Below and above the size from which on XLA gets slabs, with and without a remainder.
+SHAPES = [(), (1,), (7,), (8,), (9,), (4097,), (100_003,), (17, 300), (64, 64), (3, 1, 5, 1826)]
+BLOCKS = [[shape] for shape in SHAPES] + [[(), (5000,), (2, 3)]]
+# The error of a sum, relative to the sum of the magnitudes.
+ROUNDING = {"float16": 4e-6, "bfloat16": 4e-6, "float32": 4e-6, "float64": 1e-14}
+
+
+def arrays_and_tensors(blocks, dtype, seed):
+    """Blocks of tensors, and what is in them as flat arrays of float64."""
+    random = np.random.default_rng(seed)
+    tensors = [
+        [
+            ops.cast(ops.convert_to_tensor(random.normal(size=shape), "float64"), dtype)
+            for shape in block
+        ]
+        for block in blocks
+    ]
+    return numbers_in(tensors), tensors
+
+
+def numbers_in(blocks):
+    return [
+        np.concatenate([ops.convert_to_numpy(ops.cast(one, "float64")).ravel() for one in block])
+        for block in blocks
+    ]
+
+
+def flat(blocks):
+    return list(itertools.chain.from_iterable(blocks))
+
+
+def by_both(function, *arguments):
+    """The result of the function as it is, and compiled."""
+    for run in (function, cases.compiled(function)):
+        yield ops.convert_to_numpy(run(*arguments))
+
+
+REDUCTIONS = {
+    "sums": (current.sums, np.sum),
+    "sums_of_squares": (current.sums_of_squares, lambda x: np.sum(x**2)),
+    "largest": (current.largest, lambda x: np.max(np.abs(x))),
+    "smallest": (current.smallest, lambda x: np.min(np.abs(x))),
+}
+
+
+@pytest.mark.parametrize("dtype", ROUNDING)
+@pytest.mark.parametrize("name", REDUCTIONS)
+def test_reductions(name, dtype, float64):
+    function, reference = REDUCTIONS[name]
+    arrays, tensors = arrays_and_tensors(BLOCKS, dtype, seed=0)
+    for results in by_both(function, tensors):
+        assert results.dtype == ("float64" if dtype == "float64" else "float32")
+        for result, array in zip(results, arrays, strict=True):
+            magnitude = max(reference(np.abs(array)), 1)
+            assert abs(result - reference(array)) <= ROUNDING[dtype] * magnitude
+
+
+@pytest.mark.parametrize("dtype", ROUNDING)
+def test_inner_products(dtype, float64):
+    arrays, tensors = arrays_and_tensors(BLOCKS, dtype, seed=0)
+    other_arrays, others = arrays_and_tensors(BLOCKS, dtype, seed=1)
+    exact = [one @ other for one, other in zip(arrays, other_arrays, strict=True)]
+    bounds = [np.abs(one) @ np.abs(other) for one, other in zip(arrays, other_arrays, strict=True)]
+
+    def all_in_one(tensors, others):
+        return current.dot(flat(tensors), flat(others))
+
+    for results in by_both(current.dots, tensors, others):
+        assert results.dtype == ("float64" if dtype == "float64" else "float32")
+        assert np.all(np.abs(results - exact) <= ROUNDING[dtype] * np.array(bounds))
+    for result in by_both(all_in_one, tensors, others):
+        assert result.shape == ()
+        assert abs(result - sum(exact)) <= ROUNDING[dtype] * sum(bounds)
+
+
+def test_tensors_without_elements_add_nothing():
+    block = [ops.zeros((0, 3)), ops.convert_to_tensor([3.0, -4.0])]
+    for function, expected in ((current.sums, -1), (current.sums_of_squares, 25)):
+        for results in by_both(function, [block]):
+            np.testing.assert_allclose(results, [expected])
+    for result in by_both(current.dot, block, block):
+        np.testing.assert_allclose(result, 25)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("size", [1, 3, 40_001])
+def test_a_sum_with_what_is_not_finite_is_not_finite(size, bad):
+    array = np.ones(size, "float32")
+    array[-1] = bad
+    finite = ops.ones(size)
+    for function in (current.sums, current.sums_of_squares):
+        for results in by_both(function, [[finite, ops.convert_to_tensor(array)], [finite]]):
+            np.testing.assert_array_equal(np.isfinite(results), [False, True])
+
+
+@pytest.mark.parametrize("dtype", ROUNDING)
+def test_sums_of_squares_of_units(dtype, float64):
+    shapes = [*SHAPES, (4, 4096)]
+    arrays, blocks = arrays_and_tensors([[shape] for shape in shapes], dtype, seed=0)
+
+    def of_all(tensors):
+        return [current.sums_of_squares_of_units(tensor) for tensor in tensors]
+
+    for run in (of_all, cases.compiled(of_all)):
+        for result, array, shape in zip(run(flat(blocks)), arrays, shapes, strict=True):
+            axes = tuple(range(len(shape) - 1)) if len(shape) > 1 else None
+            expected = np.sum(array.reshape(shape) ** 2, axis=axes, keepdims=True)
+            result = ops.convert_to_numpy(result)
+            assert result.dtype == ("float64" if dtype == "float64" else "float32")
+            assert result.shape == expected.shape
+            np.testing.assert_allclose(result, expected, rtol=ROUNDING[dtype])
+
+
+HALF_A_UNIT = {"float16": 2.0**-11, "bfloat16": 2.0**-8, "float32": 2.0**-24, "float64": 2.0**-53}
+
+
+@pytest.mark.parametrize("dtype", ROUNDING)
+def test_scaled_and_shifted(dtype, float64):
+    blocks = [[(3, 2), ()], [(5,)]]
+    arrays, tensors = arrays_and_tensors(blocks, dtype, seed=0)
+    wide = "float64" if dtype == "float64" else "float32"
+    numbers = ops.convert_to_tensor([0.3, -7.0], wide)
+    exact = [float(number) for number in ops.convert_to_numpy(numbers)]
+
+    for run in (lambda function: function, cases.compiled):
+        scaled = run(current.scaled)(tensors, numbers)
+        assert [one.dtype for one in flat(scaled)] == [one.dtype for one in flat(tensors)]
+        for result, array, factor in zip(numbers_in(scaled), arrays, exact, strict=True):
+            np.testing.assert_allclose(result, array * factor, rtol=1.01 * HALF_A_UNIT[dtype])
+        shifted = numbers_in(run(current.shifted)(tensors, numbers))
+        for result, array, offset in zip(shifted, arrays, exact, strict=True):
+            np.testing.assert_allclose(result, array + offset, rtol=0, atol=10 * HALF_A_UNIT[wide])
+
+
+@pytest.mark.parametrize("choices", [[True, False], [False, True], [False, False], [True, True]])
+def test_scaled_where(choices):
+    tiny = float(np.finfo("float32").smallest_subnormal)
+    arrays = [np.array([1.0, tiny], "float32"), np.array([[np.nan, -tiny]], "float32")]
+    blocks = [[ops.convert_to_tensor(array)] for array in arrays]
+    factors = ops.convert_to_tensor([3.0, 5.0])
+    for run in (lambda function: function, cases.compiled):
+        results = run(current.scaled_where)(ops.convert_to_tensor(choices), blocks, factors)
+        for [result], array, choice, factor in zip(results, arrays, choices, (3, 5), strict=True):
+            result = ops.convert_to_numpy(result)
+            if choice:
+                np.testing.assert_allclose(result, array * factor, atol=1e-37)
+            else:
+                assert result.tobytes() == array.tobytes()
