@@ -41,10 +41,7 @@ def _opposed_in(step: Tensor, gradient: Tensor) -> Tensor:
     size = math.prod(step.shape)
     flat = [ops.reshape(tensor, (size,)) for tensor in (step, gradient)]
     length = size // ROWS
-    rows = [
-        [tensor[row * length : (row + 1) * length] for tensor in flat]
-        for row in range(ROWS)
-    ]
+    rows = [[tensor[row * length : (row + 1) * length] for tensor in flat] for row in range(ROWS)]
     counts = [ops.cast(_opposed(*row), "int32") for row in rows]
     while len(counts) > 1:
         counts = [one + other for one, other in zip(counts[::2], counts[1::2], strict=True)]
