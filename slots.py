@@ -66,11 +66,3 @@ class Slots:
         slots = [self._slots[backend.key(variable)] for variable in self._first_values]
         if slots and backend.start_at(slots, self._first_values):
             self._first_values = []
-
-    def keep_finite(self, variables: Sequence[Variable], values: Sequence[Any]) -> list[Any]:
-        """Writes the values, but no element that is not finite, and returns what is there now."""
-        kept = []
-        for slot, value in zip(self.of(variables), values, strict=True):
-            kept.append(ops.where(ops.isfinite(value), value, ops.convert_to_tensor(slot)))
-            slot.assign(kept[-1])
-        return kept

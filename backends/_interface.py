@@ -158,11 +158,21 @@ class Backend(Protocol):
     ) -> list[Any]:
         """Each average becomes decay · average + (1 − decay) · tensor; returns the new values."""
 
-    def blend(self, averages: Sequence[Any], variables: Sequence[Any], decay: Any) -> None:
-        """Each average becomes variable + decay · (average − variable), where that is finite.
+    def blend(self, averages: Sequence[Any], targets: Sequence[Any], decay: Any) -> None:
+        """Each average becomes target + decay · (average − target), where the target is finite.
 
-        In this form it is exact for a decay of 0, and where the two are equal.
+        It is exact for a decay of 0, and where the two are equal. Targets are variables or
+        tensors.
         """
+
+    def accumulate(self, sums: Sequence[Any], tensors: Sequence[Any], decay: float) -> list[Any]:
+        """Each sum becomes decay · sum + tensor, where the tensor is finite.
+
+        Returns the new values, which may share memory with the sums.
+        """
+
+    def add_scaled(self, tensors: Sequence[Any], others: Sequence[Any], scale: float) -> list[Any]:
+        """New tensors: tensor + scale · other."""
 
     def copy(self, variables: Sequence[Any], sources: Sequence[Any]) -> None:
         """Gives each variable the value of another one, without sharing memory."""

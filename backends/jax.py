@@ -206,12 +206,25 @@ def update_averages(averages: Sequence[Any], tensors: Sequence[Any], decay: floa
     return [average.value for average in averages]
 
 
-def blend(averages: Sequence[Any], variables: Sequence[Any], decay: Any) -> None:
+def blend(averages: Sequence[Any], targets: Sequence[Any], decay: Any) -> None:
     """The formula."""
-    for average, variable in zip(averages, variables, strict=True):
-        target = _wide(variable.value)
+    for average, target in zip(averages, targets, strict=True):
+        target = _wide(target.value if isinstance(target, keras.Variable) else target)
         blended = target + decay * (average.value - target)
         average.assign(jnp.where(jnp.isfinite(blended), blended, average.value))
+
+
+def accumulate(sums: Sequence[Any], tensors: Sequence[Any], decay: float) -> list[Any]:
+    """The formula."""
+    for total, tensor in zip(sums, tensors, strict=True):
+        added = decay * total.value + tensor
+        total.assign(jnp.where(jnp.isfinite(added), added, total.value))
+    return [total.value for total in sums]
+
+
+def add_scaled(tensors: Sequence[Any], others: Sequence[Any], scale: float) -> list[Any]:
+    """The formula."""
+    return [tensor + scale * other for tensor, other in zip(tensors, others, strict=True)]
 
 
 def copy(variables: Sequence[Any], sources: Sequence[Any]) -> None:

@@ -453,14 +453,29 @@ def update_averages(averages: Sequence[Any], tensors: Sequence[Any], decay: floa
     return updated
 
 
-def blend(averages: Sequence[Any], variables: Sequence[Any], decay: Any) -> None:
+def blend(averages: Sequence[Any], targets: Sequence[Any], decay: Any) -> None:
     """The formula."""
-    for average, variable in zip(map(_native, averages), map(_native, variables), strict=True):
-        target = _wide(tf.convert_to_tensor(variable))
+    for average, target in zip(map(_native, averages), map(_native, targets), strict=True):
+        target = _wide(tf.convert_to_tensor(target))
         factor = decay if isinstance(decay, float) else tf.cast(decay, target.dtype)
         blended = target + factor * (tf.cast(average, target.dtype) - target)
         blended = tf.cast(blended, average.dtype)
         average.assign(tf.where(tf.math.is_finite(blended), blended, average))
+
+
+def accumulate(sums: Sequence[Any], tensors: Sequence[Any], decay: float) -> list[Any]:
+    """The formula."""
+    values = []
+    for total, tensor in zip(map(_native, sums), tensors, strict=True):
+        added = decay * total + tensor
+        values.append(tf.where(tf.math.is_finite(added), added, total))
+        total.assign(values[-1])
+    return values
+
+
+def add_scaled(tensors: Sequence[Any], others: Sequence[Any], scale: float) -> list[Any]:
+    """The formula."""
+    return [tensor + scale * other for tensor, other in zip(tensors, others, strict=True)]
 
 
 def copy(variables: Sequence[Any], sources: Sequence[Any]) -> None:

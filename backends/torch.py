@@ -309,31 +309,63 @@ def _summed(numbers: Sequence[Any], tensors: Sequence[Any]) -> list[float]:
 
 @torch.no_grad()
 def update_averages(averages: Sequence[Any], tensors: Sequence[Any], decay: float) -> list[Any]:
-    """The formula, for all at once."""
-    values = [average.value for average in averages]
-    torch._foreach_mul_(values, decay)
-    torch._foreach_add_(values, list(tensors), alpha=1 - decay)
+    """In one pass."""
+    values = _values(averages)
+    torch._foreach_lerp_(values, _as(values, tensors), 1 - decay)
     return values
 
 
 @torch.no_grad()
-def blend(averages: Sequence[Any], variables: Sequence[Any], decay: Any) -> None:
-    """The formula, for all at once."""
+def blend(averages: Sequence[Any], targets: Sequence[Any], decay: Any) -> None:
+    """In one pass, which is exact where the interface asks for it."""
     if not averages:
         return  # PyTorch has no such functions of empty lists
-    targets = [_wide(variable.value) for variable in variables]
-    blended = torch._foreach_sub([_wide(average.value) for average in averages], targets)
-    torch._foreach_mul_(blended, decay)
-    torch._foreach_add_(blended, targets)
-    for average, value in zip(averages, blended, strict=True):
-        average.value.copy_(torch.where(torch.isfinite(value), value, average.value))
+    values, ends = _values(averages), _values(targets)
+    if not _are_finite(ends):
+        ends = [
+            torch.where(torch.isfinite(end), end, value)
+            for end, value in zip(ends, values, strict=True)
+        ]
+    torch._foreach_lerp_(values, _as(values, ends), 1 - float(decay))
+
+
+@torch.no_grad()
+def accumulate(sums: Sequence[Any], tensors: Sequence[Any], decay: float) -> list[Any]:
+    """In place."""
+    values = _values(sums)
+    if _are_finite(tensors):
+        torch._foreach_mul_(values, decay)
+        torch._foreach_add_(values, list(tensors))
+        return values
+    for value, tensor in zip(values, tensors, strict=True):
+        value.copy_(torch.where(torch.isfinite(tensor), decay * value + tensor, value))
+    return values
+
+
+def _values(variables: Sequence[Any]) -> list[Any]:
+    return [getattr(variable, "value", variable) for variable in variables]
+
+
+def _as(values: Sequence[Any], tensors: Sequence[Any]) -> list[Any]:
+    return [tensor.to(value.dtype) for value, tensor in zip(values, tensors, strict=True)]
+
+
+def _are_finite(tensors: Sequence[Any]) -> Any:
+    """Whether all elements are; where large ones have a sum that is not, the answer is no."""
+    return all_finite([tensor.sum() for tensor in tensors])
+
+
+@torch.no_grad()
+def add_scaled(tensors: Sequence[Any], others: Sequence[Any], scale: float) -> list[Any]:
+    """For all at once."""
+    return list(torch._foreach_add(list(tensors), list(others), alpha=scale))
 
 
 @torch.no_grad()
 def copy(variables: Sequence[Any], sources: Sequence[Any]) -> None:
-    """In place."""
-    for variable, source in zip(variables, sources, strict=True):
-        variable.value.copy_(source.value)
+    """For all at once, in place."""
+    if variables:
+        torch._foreach_copy_(_values(variables), _values(sources))
 
 
 def start_at(variables: Sequence[Any], sources: Sequence[Any]) -> bool:

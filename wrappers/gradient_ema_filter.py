@@ -8,7 +8,8 @@ from typing import Any
 from keras import ops
 
 from .. import checks
-from ..slots import Slots
+from ..backends import current as backend
+from ..slots import Slots, scalar, scalar_dtype
 from .catalogue import wrapper
 from .optimizer_wrapper import OptimizerWrapper, Tensor, Variable
 
@@ -58,13 +59,8 @@ class GradientEMAFilter(OptimizerWrapper):
         self, gradients: list[Tensor], variables: list[Variable]
     ) -> list[Tensor]:
         """The gradients with their amplified averages."""
-        first = ops.equal(self.iterations, 0)
-        averages = [
-            ops.where(first, gradient, average + (1 - self.alpha) * (gradient - average))
-            for average, gradient in zip(self._averages.values(variables), gradients, strict=True)
-        ]
-        averages = self._averages.keep_finite(variables, averages)
-        return [
-            gradient + self.amplification * average
-            for gradient, average in zip(gradients, averages, strict=True)
-        ]
+        alpha = scalar(self.alpha, scalar_dtype(gradients))
+        decay = ops.where(ops.equal(self.iterations, 0), ops.zeros_like(alpha), alpha)
+        backend.blend(self._averages.of(variables), gradients, decay)
+        averages = self._averages.values(variables)
+        return backend.add_scaled(gradients, averages, self.amplification)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import checks
+from ..backends import current as backend
 from ..slots import Slots
 from .catalogue import wrapper
 from .optimizer_wrapper import OptimizerWrapper, Tensor, Variable
@@ -60,12 +61,7 @@ class StepMomentum(OptimizerWrapper):
         self, steps: list[Tensor], gradients: list[Tensor], variables: list[Variable]
     ) -> list[Tensor]:
         """The steps with momentum."""
-        velocities = self._with_momentum(self._velocities.values(variables), steps)
-        velocities = self._velocities.keep_finite(variables, velocities)
-        return self._with_momentum(velocities, steps) if self.nesterov else velocities
-
-    def _with_momentum(self, velocities: list[Tensor], steps: list[Tensor]) -> list[Tensor]:
-        return [
-            self.momentum * velocity + step
-            for velocity, step in zip(velocities, steps, strict=True)
-        ]
+        velocities = backend.accumulate(self._velocities.of(variables), steps, self.momentum)
+        if self.nesterov:
+            return backend.add_scaled(steps, velocities, self.momentum)
+        return velocities
