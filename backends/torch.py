@@ -269,7 +269,7 @@ def downhill(steps: Sequence[Any], gradients: Sequence[Any], least_kept: float) 
         counts.append(kept.lt_(0).sum(dtype=_wide_dtype(kept)))
         sums.append(kept.mul_(step).sum())
     scales = [
-        step.numel() / max(count, least_kept * step.numel())
+        step.numel() / (max(count, least_kept * step.numel()) or 1)
         for step, count in zip(steps, _summed(counts, steps), strict=True)
     ]
     if all_finite(sums):
