@@ -54,7 +54,8 @@ def test_float8_scales_are_those_of_the_bare_optimizer():
 def test_float8_under_accumulation_is_that_of_keras_own():
     """The weights, too: the scales are the largest of the batches, not their mean."""
     bare = float8_model(keras.optimizers.SGD(0.1, gradient_accumulation_steps=2))
-    wrapped = float8_model(stepwrap.GradientAccumulation(keras.optimizers.SGD(0.1), 2))
+    accumulating = stepwrap.GradientAccumulation(keras.optimizers.SGD(0.1), 2)
+    wrapped = float8_model(stepwrap.OptimizerWrapper(accumulating, jit_compile=False))
     for network in (bare, wrapped):
         x, y = cases.data(32)
         network.fit(x, y, batch_size=8, shuffle=False, verbose=0)

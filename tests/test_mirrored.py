@@ -65,9 +65,12 @@ def test_a_deep_stack_trains_as_on_one_device(run_eagerly):
 def test_a_strategy_of_one_device_changes_nothing():
     import tensorflow as tf
 
-    plain = mirrored.trained(deep_stack, replicas=1, steps=4)
+    def uncompiled():  # as under a strategy
+        return stepwrap.OptimizerWrapper(deep_stack(), jit_compile=False)
+
+    plain = mirrored.trained(uncompiled, replicas=1, steps=4)
     with tf.distribute.OneDeviceStrategy("/cpu:0").scope():
-        network = cases.model(deep_stack(), jit_compile=False)
+        network = cases.model(uncompiled(), jit_compile=False)
     x, y = (array[: 4 * BATCH_SIZE] for array in distributed_cases.data())
     network.fit(x, y, batch_size=BATCH_SIZE, shuffle=False, verbose=0)
     cases.assert_equal(cases.state(network), cases.state(plain))

@@ -17,9 +17,8 @@ has_multi_optimizer = pytest.mark.skipif(
 @pytest.mark.parametrize("base", BASE_OPTIMIZERS.values(), ids=BASE_OPTIMIZERS)
 def test_by_itself_it_changes_nothing(base):
     eager = {} if base is keras.optimizers.Adam else dict(jit_compile=False, run_eagerly=True)
-    bare, wrapped = (
-        cases.model(optimizer, **eager) for optimizer in (base(), stepwrap.OptimizerWrapper(base()))
-    )
+    wrapper = stepwrap.OptimizerWrapper(base(), jit_compile=False)  # XLA rounds in other places
+    bare, wrapped = (cases.model(optimizer, **eager) for optimizer in (base(), wrapper))
     cases.fit(bare, epochs=2)
     cases.fit(wrapped, epochs=2)
     cases.assert_equal(cases.state(wrapped), cases.state(bare))
