@@ -15,6 +15,12 @@ Tensor = Any
 
 def clip_blocks(norm: Norm, largest: float, blocks: Sequence[Block]) -> list[list[Tensor]]:
     """The blocks whose norm is above the largest times largest/norm, the others bit for bit."""
+
+    def exceeds(norm: Tensor) -> Tensor:
+        return norm > largest
+
+    def factor(norm: Tensor) -> Tensor:
+        return largest / ops.where(exceeds(norm), norm, largest)
+
     norms = measure(norm, blocks)
-    exceeds = norms > largest
-    return backend.scaled_where(exceeds, blocks, largest / ops.where(exceeds, norms, largest))
+    return backend.scaled_where(backend.each(exceeds, norms), blocks, backend.each(factor, norms))

@@ -17,7 +17,7 @@ def all_finite(tensors: Sequence[Tensor]) -> Tensor:
     if not tensors:
         return ops.convert_to_tensor(True)
     return backend.cond(
-        ops.all(ops.isfinite(backend.sums_of_squares([[tensor] for tensor in tensors]))),
+        backend.all_finite(backend.sums_of_squares([[tensor] for tensor in tensors])),
         lambda: ops.convert_to_tensor(True),
         lambda: ops.all(ops.stack([ops.all(ops.isfinite(tensor)) for tensor in tensors])),
     )

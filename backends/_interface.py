@@ -13,8 +13,8 @@ class Backend(Protocol):
     def dense(self, gradient: Any, variable: Any) -> Any:
         """The gradient as an ordinary tensor of the variable's shape."""
 
-    def all_finite(self, scalars: Sequence[Any]) -> Any:
-        """Whether every one of the scalars is finite."""
+    def all_finite(self, scalars: Any) -> Any:
+        """Whether every scalar of a list, or every number of some blocks, is finite."""
 
     def cond(self, predicate: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]) -> Any:
         """The result of one of two functions that change no state, the other one not run."""
@@ -41,14 +41,18 @@ class Backend(Protocol):
     def add_up(self, sums: Sequence[Any], tensors: Sequence[Any], anew: Any) -> None:
         """Adds each tensor to its sum, a variable, or where `anew` holds puts it in its place."""
 
-    # Reductions, in float32 or wider. A block is a list of tensors that count as one vector, with
-    # at least one element; for several blocks, the result is a vector with a number for each.
+    # Blocks: lists of tensors of which each counts as one vector, with at least one element. The
+    # numbers of blocks, one for each, in float32 or wider, are one tensor where a call for each
+    # would take long, else a list.
 
-    def dot(self, tensors: Sequence[Any], others: Sequence[Any]) -> Any:
-        """The inner product of two lists of tensors, as a scalar."""
+    def numbers(self, values: Sequence[Any], blocks: Sequence[Sequence[Any]]) -> Any:
+        """The numbers of the blocks from a list of scalars, tensors or not."""
 
-    def dots(self, blocks: Sequence[Sequence[Any]], others: Sequence[Sequence[Any]]) -> Any:
-        """The inner product of each block with its other one."""
+    def each(self, formula: Callable[..., Any], *numbers: Any) -> Any:
+        """What the formula, of scalars, makes of the numbers of each block."""
+
+    def first(self, blocks: Sequence[Sequence[Any]]) -> Any:
+        """The first element of each block."""
 
     def sums(self, blocks: Sequence[Sequence[Any]]) -> Any:
         """The sum of each block."""
@@ -56,11 +60,25 @@ class Backend(Protocol):
     def sums_of_squares(self, blocks: Sequence[Sequence[Any]]) -> Any:
         """The sum of the squares of each block."""
 
+    def dots(self, blocks: Sequence[Sequence[Any]], others: Sequence[Sequence[Any]]) -> Any:
+        """The inner product of each block with its other one."""
+
     def largest(self, blocks: Sequence[Sequence[Any]]) -> Any:
         """The largest magnitude in each block."""
 
     def smallest(self, blocks: Sequence[Sequence[Any]]) -> Any:
         """The smallest magnitude in each block."""
+
+    def shifted(self, blocks: Sequence[Sequence[Any]], offsets: Any) -> list[list[Any]]:
+        """Each block plus its number, in float32 or wider."""
+
+    def scaled(self, blocks: Sequence[Sequence[Any]], factors: Any) -> list[list[Any]]:
+        """Each block times its number, in the dtypes that the tensors have."""
+
+    def scaled_where(
+        self, chosen: Any, blocks: Sequence[Sequence[Any]], factors: Any
+    ) -> list[list[Any]]:
+        """As `scaled`, where a boolean of the block says so; the other blocks bit for bit."""
 
     def sums_of_squares_of_units(self, tensor: Any) -> Any:
         """The sums of the squares over all axes but the last, or of all elements of a vector.
@@ -68,16 +86,8 @@ class Backend(Protocol):
         The axes that are summed over are kept, with length 1.
         """
 
-    def shifted(self, blocks: Sequence[Sequence[Any]], offsets: Any) -> list[list[Any]]:
-        """Each block plus its number in a vector, in float32 or wider."""
-
-    def scaled(self, blocks: Sequence[Sequence[Any]], factors: Any) -> list[list[Any]]:
-        """Each block times its factor in a vector, in the dtypes that the tensors have."""
-
-    def scaled_where(
-        self, chosen: Any, blocks: Sequence[Sequence[Any]], factors: Any
-    ) -> list[list[Any]]:
-        """As `scaled`, where a vector of booleans says so; the other blocks bit for bit."""
+    def dot(self, tensors: Sequence[Any], others: Sequence[Any]) -> Any:
+        """The inner product of two lists of tensors, as a scalar of float32 or wider."""
 
     # Several replicas of the model.
 

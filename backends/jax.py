@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -35,8 +36,8 @@ def dense(gradient: Any, variable: Any) -> Any:
 
 
 def all_finite(scalars: Sequence[Any]) -> Any:
-    """Whether every one of the scalars is finite."""
-    return jnp.all(jnp.isfinite(jnp.stack(scalars)))
+    """One by one."""
+    return functools.reduce(jnp.logical_and, map(jnp.isfinite, scalars))
 
 
 def cond(predicate: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]) -> Any:
@@ -81,6 +82,36 @@ def add_up(sums: Sequence[Any], tensors: Sequence[Any], anew: Any) -> None:
         total.assign(jnp.where(anew, 0, total.value) + tensor)
 
 
+def numbers(values: Sequence[Any], blocks: Sequence[Sequence[Any]]) -> list[Any]:
+    """The list: XLA makes slow code of many scalars put together."""
+    return list(values)
+
+
+def each(formula: Callable[..., Any], *numbers: Any) -> list[Any]:
+    """Block by block."""
+    return list(map(formula, *numbers))
+
+
+def first(blocks: Sequence[Sequence[Any]]) -> list[Any]:
+    """Block by block."""
+    return [_wide(block[0]).reshape(-1)[0] for block in blocks]
+
+
+def sums(blocks: Sequence[Sequence[Any]]) -> list[Any]:
+    """The plain formula."""
+    return [sum(jnp.sum(_wide(tensor)) for tensor in block) for block in blocks]
+
+
+def sums_of_squares(blocks: Sequence[Sequence[Any]]) -> list[Any]:
+    """The inner product of each block with itself."""
+    return dots(blocks, blocks)
+
+
+def dots(blocks: Sequence[Sequence[Any]], others: Sequence[Sequence[Any]]) -> list[Any]:
+    """Block by block."""
+    return list(map(dot, blocks, others))
+
+
 def dot(tensors: Sequence[Any], others: Sequence[Any]) -> Any:
     """Products of vectors: of a sum of products, XLA may write the products out."""
     return sum(
@@ -88,48 +119,20 @@ def dot(tensors: Sequence[Any], others: Sequence[Any]) -> Any:
     )
 
 
-def dots(blocks: Sequence[Sequence[Any]], others: Sequence[Sequence[Any]]) -> Any:
-    """Block by block."""
-    return jnp.stack([dot(block, other) for block, other in zip(blocks, others, strict=True)])
-
-
-def sums(blocks: Sequence[Sequence[Any]]) -> Any:
-    """The plain formula."""
-    return jnp.stack([sum(jnp.sum(_wide(tensor)) for tensor in block) for block in blocks])
-
-
-def sums_of_squares(blocks: Sequence[Sequence[Any]]) -> Any:
-    """The inner product of each block with itself."""
-    return dots(blocks, blocks)
-
-
-def largest(blocks: Sequence[Sequence[Any]]) -> Any:
+def largest(blocks: Sequence[Sequence[Any]]) -> list[Any]:
     """The plain formula."""
     return _of_magnitudes(jnp.max, blocks)
 
 
-def smallest(blocks: Sequence[Sequence[Any]]) -> Any:
+def smallest(blocks: Sequence[Sequence[Any]]) -> list[Any]:
     """The plain formula."""
     return _of_magnitudes(jnp.min, blocks)
 
 
-def _of_magnitudes(reduce: Callable, blocks: Sequence[Sequence[Any]]) -> Any:
-    return jnp.stack(
-        [
-            reduce(jnp.stack([reduce(jnp.abs(_wide(tensor))) for tensor in block]))
-            for block in blocks
-        ]
-    )
-
-
-def sums_of_squares_of_units(tensor: Any) -> Any:
-    """The plain formula."""
-    axes = tuple(range(max(1, tensor.ndim - 1)))[: tensor.ndim]
-    return jnp.sum(jnp.square(_wide(tensor)), axis=axes, keepdims=True)
-
-
-def _wide(tensor: Any) -> Any:
-    return tensor.astype(jnp.promote_types(tensor.dtype, jnp.float32))
+def _of_magnitudes(reduce: Callable, blocks: Sequence[Sequence[Any]]) -> list[Any]:
+    return [
+        reduce(jnp.stack([reduce(jnp.abs(_wide(tensor))) for tensor in block])) for block in blocks
+    ]
 
 
 def shifted(blocks: Sequence[Sequence[Any]], offsets: Any) -> list[list[Any]]:
@@ -157,6 +160,16 @@ def scaled_where(chosen: Any, blocks: Sequence[Sequence[Any]], factors: Any) -> 
         ]
         for choice, products, block in zip(chosen, scaled(blocks, factors), blocks, strict=True)
     ]
+
+
+def sums_of_squares_of_units(tensor: Any) -> Any:
+    """The plain formula."""
+    axes = tuple(range(max(1, tensor.ndim - 1)))[: tensor.ndim]
+    return jnp.sum(jnp.square(_wide(tensor)), axis=axes, keepdims=True)
+
+
+def _wide(tensor: Any) -> Any:
+    return tensor.astype(jnp.promote_types(tensor.dtype, jnp.float32))
 
 
 def once_summed(step: Callable[[list, Any], None], gradients: list, loss: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -25,8 +26,8 @@ def dense(gradient: Any, variable: Any) -> Any:
 
 
 def all_finite(scalars: Sequence[Any]) -> Any:
-    """Whether every one of the scalars is finite."""
-    return tf.reduce_all(tf.math.is_finite(tf.stack(scalars)))
+    """One by one: they may differ in dtype."""
+    return functools.reduce(tf.logical_and, map(tf.math.is_finite, scalars))
 
 
 def cond(predicate: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]) -> Any:
@@ -84,32 +85,33 @@ def add_up(sums: Sequence[Any], tensors: Sequence[Any], anew: Any) -> None:
         variable.assign(tf.where(anew, tf.zeros_like(tensor), variable) + tensor)
 
 
-def dot(tensors: Sequence[Any], others: Sequence[Any]) -> Any:
-    """Tensor by tensor."""
-    products = [
-        _reduced(tf.reduce_sum, tf.add, tf.multiply, _wide(tensor), _wide(other))
-        for tensor, other in zip(tensors, others, strict=True)
-    ]
-    return tf.add_n(_of_one_dtype(products))
+def numbers(values: Sequence[Any], blocks: Sequence[Sequence[Any]]) -> list[Any]:
+    """The list: XLA makes slow code of many scalars put together."""
+    return list(values)
 
 
-def dots(blocks: Sequence[Sequence[Any]], others: Sequence[Sequence[Any]]) -> Any:
+def each(formula: Callable[..., Any], *numbers: Any) -> list[Any]:
     """Block by block."""
-    return _vector([dot(block, other) for block, other in zip(blocks, others, strict=True)])
+    return list(map(formula, *numbers))
 
 
-def sums(blocks: Sequence[Sequence[Any]]) -> Any:
+def first(blocks: Sequence[Sequence[Any]]) -> list[Any]:
+    """Block by block."""
+    return [tf.reshape(_wide(block[0]), (-1,))[0] for block in blocks]
+
+
+def sums(blocks: Sequence[Sequence[Any]]) -> list[Any]:
     """Tensor by tensor."""
-    return _for_each(blocks, _sum, tf.add_n)
+    return [tf.add_n([_sum(_wide(tensor)) for tensor in block]) for block in blocks]
 
 
 def _sum(tensor: Any) -> Any:
     return _reduced(tf.reduce_sum, tf.add, tf.identity, tensor)
 
 
-def sums_of_squares(blocks: Sequence[Sequence[Any]]) -> Any:
+def sums_of_squares(blocks: Sequence[Sequence[Any]]) -> list[Any]:
     """Tensor by tensor."""
-    return _for_each(blocks, _sum_of_squares, tf.add_n)
+    return [tf.add_n([_sum_of_squares(_wide(tensor)) for tensor in block]) for block in blocks]
 
 
 def _sum_of_squares(tensor: Any) -> Any:
@@ -118,18 +120,32 @@ def _sum_of_squares(tensor: Any) -> Any:
     return 2 * tf.nn.l2_loss(tensor)  # needs no copy for the squares
 
 
-def largest(blocks: Sequence[Sequence[Any]]) -> Any:
+def dots(blocks: Sequence[Sequence[Any]], others: Sequence[Sequence[Any]]) -> list[Any]:
+    """Block by block."""
+    return list(map(dot, blocks, others))
+
+
+def dot(tensors: Sequence[Any], others: Sequence[Any]) -> Any:
     """Tensor by tensor."""
-    return _for_each(blocks, _largest, tf.reduce_max)
+    products = [
+        _reduced(tf.reduce_sum, tf.add, tf.multiply, _wide(tensor), _wide(other))
+        for tensor, other in zip(tensors, others, strict=True)
+    ]
+    return tf.add_n(products)
+
+
+def largest(blocks: Sequence[Sequence[Any]]) -> list[Any]:
+    """Tensor by tensor."""
+    return [tf.reduce_max([_largest(_wide(tensor)) for tensor in block]) for block in blocks]
 
 
 def _largest(tensor: Any) -> Any:
     return _reduced(tf.reduce_max, tf.maximum, tf.abs, tensor)
 
 
-def smallest(blocks: Sequence[Sequence[Any]]) -> Any:
+def smallest(blocks: Sequence[Sequence[Any]]) -> list[Any]:
     """Tensor by tensor."""
-    return _for_each(blocks, _smallest, tf.reduce_min)
+    return [tf.reduce_min([_smallest(_wide(tensor)) for tensor in block]) for block in blocks]
 
 
 def _smallest(tensor: Any) -> Any:
@@ -141,27 +157,6 @@ def sums_of_squares_of_units(tensor: Any) -> Any:
     rank = len(tensor.shape)
     axes = range(rank - 1) if rank > 1 else range(rank)
     return _reduced(tf.reduce_sum, tf.add, tf.square, _wide(tensor), axes=list(axes), keepdims=True)
-
-
-def _for_each(
-    blocks: Sequence[Sequence[Any]], of_tensor: Callable[[Any], Any], of_block: Callable
-) -> Any:
-    """A vector of a reduction of every block, from those of its tensors."""
-    return _vector(
-        [
-            of_block(_of_one_dtype([of_tensor(_wide(tensor)) for tensor in block]))
-            for block in blocks
-        ]
-    )
-
-
-def _vector(scalars: Sequence[Any]) -> Any:
-    return tf.stack(_of_one_dtype(scalars))
-
-
-def _of_one_dtype(scalars: Sequence[Any]) -> list[Any]:
-    widest = max((scalar.dtype for scalar in scalars), key=lambda dtype: dtype.size)
-    return [tf.cast(scalar, widest) for scalar in scalars]
 
 
 _SLABS = 16
@@ -207,7 +202,7 @@ def shifted(blocks: Sequence[Sequence[Any]], offsets: Any) -> list[list[Any]]:
     """The plain formula."""
     return [
         [tf.cast(tensor, offset.dtype) + offset for tensor in block]
-        for block, offset in zip(blocks, tf.unstack(offsets), strict=True)
+        for block, offset in zip(blocks, offsets, strict=True)
     ]
 
 
@@ -215,7 +210,7 @@ def scaled(blocks: Sequence[Sequence[Any]], factors: Any) -> list[list[Any]]:
     """The products, which XLA fuses with what they are for."""
     return [
         [_scaled(tensor, factor) for tensor in block]
-        for block, factor in zip(blocks, tf.unstack(factors), strict=True)
+        for block, factor in zip(blocks, factors, strict=True)
     ]
 
 
@@ -227,9 +222,7 @@ def scaled_where(chosen: Any, blocks: Sequence[Sequence[Any]], factors: Any) -> 
     """Selected element by element: a factor of 1 would flush the smallest numbers to zero."""
     return [
         [tf.where(choice, product, tensor) for product, tensor in zip(products, block, strict=True)]
-        for choice, products, block in zip(
-            tf.unstack(chosen), scaled(blocks, factors), blocks, strict=True
-        )
+        for choice, products, block in zip(chosen, scaled(blocks, factors), blocks, strict=True)
     ]
 
 

@@ -35,9 +35,10 @@ def dense(gradient: Any, variable: Any) -> Any:
     return gradient.to_dense() if gradient.is_sparse else gradient
 
 
-def all_finite(scalars: Sequence[Any]) -> Any:
-    """Whether every one of the scalars is finite."""
-    return torch.isfinite(torch.stack(list(scalars))).all()
+def all_finite(scalars: Any) -> Any:
+    """All at once."""
+    vector = scalars if torch.is_tensor(scalars) else _vector(scalars)
+    return torch.isfinite(vector).all()
 
 
 def cond(predicate: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]) -> Any:
@@ -68,18 +69,23 @@ def add_up(sums: Sequence[Any], tensors: Sequence[Any], anew: Any) -> None:
         torch._foreach_add_(totals, list(tensors))
 
 
-def dot(tensors: Sequence[Any], others: Sequence[Any]) -> Any:
-    """One product for each pair."""
-    return dots([tensors], [others])[0]
+def numbers(values: Sequence[Any], blocks: Sequence[Sequence[Any]]) -> Any:
+    """A vector."""
+    if torch.is_tensor(values[0]):
+        return _vector(values)
+    dtypes = {tensor.dtype for block in blocks for tensor in block}
+    widest = functools.reduce(torch.promote_types, dtypes, torch.float32)
+    return torch.tensor(values, dtype=widest, device=blocks[0][0].device)
 
 
-def dots(blocks: Sequence[Sequence[Any]], others: Sequence[Sequence[Any]]) -> Any:
-    """One product for each pair."""
-    products = [
-        torch.dot(tensor.reshape(-1), other.reshape(-1))
-        for tensor, other in zip(_all_of(blocks), _all_of(others), strict=True)
-    ]
-    return _of_blocks(torch.sum, products, blocks)
+def each(formula: Callable[..., Any], *numbers: Any) -> Any:
+    """All at once."""
+    return formula(*numbers)
+
+
+def first(blocks: Sequence[Sequence[Any]]) -> Any:
+    """A vector."""
+    return _vector([_wide(block[0]).reshape(-1)[0] for block in blocks])
 
 
 def sums(blocks: Sequence[Sequence[Any]]) -> Any:
@@ -89,7 +95,26 @@ def sums(blocks: Sequence[Sequence[Any]]) -> Any:
 
 def sums_of_squares(blocks: Sequence[Sequence[Any]]) -> Any:
     """Products of flat tensors with themselves; norms of many elements would be less exact."""
-    return dots(blocks, blocks)
+    flat = _flat(blocks)
+    return _products(blocks, flat, flat)
+
+
+def dots(blocks: Sequence[Sequence[Any]], others: Sequence[Sequence[Any]]) -> Any:
+    """One product for each pair."""
+    return _products(blocks, _flat(blocks), _flat(others))
+
+
+def dot(tensors: Sequence[Any], others: Sequence[Any]) -> Any:
+    """One product for each pair."""
+    return dots([tensors], [others])[0]
+
+
+def _flat(blocks: Sequence[Sequence[Any]]) -> list[Any]:
+    return [tensor.reshape(-1) for tensor in _all_of(blocks)]
+
+
+def _products(blocks: Sequence[Sequence[Any]], flat: list[Any], others: list[Any]) -> Any:
+    return _of_blocks(torch.sum, list(map(torch.dot, flat, others)), blocks)
 
 
 def largest(blocks: Sequence[Sequence[Any]]) -> Any:
@@ -109,16 +134,17 @@ def _all_of(blocks: Sequence[Sequence[Any]]) -> list[Any]:
 
 def _of_blocks(reduce: Callable, scalars: Sequence[Any], blocks: Sequence[Sequence[Any]]) -> Any:
     """A vector of a reduction of every block, from those of all tensors in turn."""
-    vector = torch.stack(_of_one_dtype(scalars))
+    vector = _vector(scalars)
     lengths = [len(block) for block in blocks]
     if max(lengths) == 1:
         return vector
     return torch.stack([reduce(part) for part in vector.split(lengths)])
 
 
-def _of_one_dtype(scalars: Sequence[Any]) -> list[Any]:
-    widest = functools.reduce(torch.promote_types, (scalar.dtype for scalar in scalars))
-    return [scalar.to(widest) for scalar in scalars]
+def _vector(scalars: Sequence[Any]) -> Any:
+    """In the widest of their dtypes."""
+    widest = functools.reduce(torch.promote_types, {scalar.dtype for scalar in scalars})
+    return torch.stack([scalar.to(widest) for scalar in scalars])
 
 
 def sums_of_squares_of_units(tensor: Any) -> Any:
@@ -128,7 +154,7 @@ def sums_of_squares_of_units(tensor: Any) -> Any:
 
 
 def _wide(tensor: Any) -> Any:
-    return tensor.to(_wide_dtype(tensor))
+    return tensor if tensor.dtype == torch.float32 else tensor.to(_wide_dtype(tensor))
 
 
 def _wide_dtype(tensor: Any) -> torch.dtype:
@@ -170,7 +196,10 @@ def _like(blocks: Sequence[Sequence[Any]], tensors: Sequence[Any]) -> list[list[
 
 def _as(results: Sequence[Any], tensors: Sequence[Any]) -> list[Any]:
     """The results in the dtypes of the tensors."""
-    return [result.to(tensor.dtype) for result, tensor in zip(results, tensors, strict=True)]
+    return [
+        result if result.dtype == tensor.dtype else result.to(tensor.dtype)
+        for result, tensor in zip(results, tensors, strict=True)
+    ]
 
 
 _has_mean_loss = False
@@ -311,7 +340,7 @@ def _summed(numbers: Sequence[Any], tensors: Sequence[Any]) -> list[float]:
 def update_averages(averages: Sequence[Any], tensors: Sequence[Any], decay: float) -> list[Any]:
     """In one pass."""
     values = _values(averages)
-    torch._foreach_lerp_(values, _as(values, tensors), 1 - decay)
+    torch._foreach_lerp_(values, _as(tensors, values), 1 - decay)
     return values
 
 
@@ -326,7 +355,7 @@ def blend(averages: Sequence[Any], targets: Sequence[Any], decay: Any) -> None:
             torch.where(torch.isfinite(end), end, value)
             for end, value in zip(ends, values, strict=True)
         ]
-    torch._foreach_lerp_(values, _as(values, ends), 1 - float(decay))
+    torch._foreach_lerp_(values, _as(ends, values), 1 - float(decay))
 
 
 @torch.no_grad()
@@ -344,10 +373,6 @@ def accumulate(sums: Sequence[Any], tensors: Sequence[Any], decay: float) -> lis
 
 def _values(variables: Sequence[Any]) -> list[Any]:
     return [getattr(variable, "value", variable) for variable in variables]
-
-
-def _as(values: Sequence[Any], tensors: Sequence[Any]) -> list[Any]:
-    return [tensor.to(value.dtype) for value, tensor in zip(values, tensors, strict=True)]
 
 
 def _are_finite(tensors: Sequence[Any]) -> Any:

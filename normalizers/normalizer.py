@@ -12,7 +12,7 @@ from keras import ops
 from .. import checks
 from ..backends import current as backend
 from . import norms
-from .norms import Block, Norm, Tensor
+from .norms import Block, Norm, Numbers, Tensor
 
 
 class Normalizer(abc.ABC):
@@ -41,9 +41,10 @@ class NormNormalizer(Normalizer):
 
     def normalize(self, blocks: Sequence[Block]) -> list[list[Tensor]]:
         """The blocks with every gradient divided by its block's norm."""
-        divisors = norms.measure(self.norm, blocks) + keras.config.epsilon()
-        # A division element by element would be a pass of its own under XLA.
-        return backend.scaled(blocks, 1 / divisors)
+        epsilon = keras.config.epsilon()
+        block_norms = norms.measure(self.norm, blocks)
+        # To divide every element would be a pass of its own under XLA.
+        return backend.scaled(blocks, backend.each(lambda norm: 1 / (norm + epsilon), block_norms))
 
 
 class FunctionNormalizer(Normalizer):
@@ -77,21 +78,22 @@ class FunctionNorm:
         self.name = name
         self.function = function
 
-    def __call__(self, blocks: Sequence[Block]) -> Tensor:
-        """The function's results, each of which must be a scalar, as a vector."""
-        return norms.vector([self._of_block(block) for block in blocks], blocks)
+    def __call__(self, blocks: Sequence[Block]) -> Numbers:
+        """The function's results, each of which must be a scalar."""
+        return backend.numbers([self._of_block(block) for block in blocks], blocks)
 
     def _of_block(self, block: Block) -> Tensor:
-        norm = self.function(ops.cast(join(block), norms.common_dtype([block])))
+        dtype = norms.common_dtype(block)
+        norm = self.function(ops.cast(join(block), dtype))
         checks.scalar(f"norm '{self.name}'", norm)
-        return norm
+        return ops.cast(norm, dtype)
 
 
 def join(block: Block) -> Tensor:
     """The block as one tensor: flat, unless it is a single gradient."""
     if len(block) == 1:
         return block[0]
-    dtype = norms.common_dtype([block])
+    dtype = norms.common_dtype(block)
     return ops.concatenate([ops.cast(ops.reshape(gradient, (-1,)), dtype) for gradient in block])
 
 

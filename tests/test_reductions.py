@@ -41,9 +41,9 @@ def flat(blocks):
 
 
 def by_both(function, *arguments):
-    """The result of the function as it is, and compiled."""
+    """The numbers that a function returns as it is, and compiled, as an array."""
     for run in (function, cases.compiled(function)):
-        yield ops.convert_to_numpy(run(*arguments))
+        yield np.array(cases.values(run(*arguments)))
 
 
 REDUCTIONS = {
@@ -74,23 +74,24 @@ def test_inner_products(dtype, float64):
     bounds = [np.abs(one) @ np.abs(other) for one, other in zip(arrays, other_arrays, strict=True)]
 
     def all_in_one(tensors, others):
-        return current.dot(flat(tensors), flat(others))
+        return [current.dot(flat(tensors), flat(others))]
 
     for results in by_both(current.dots, tensors, others):
         assert results.dtype == ("float64" if dtype == "float64" else "float32")
         assert np.all(np.abs(results - exact) <= ROUNDING[dtype] * np.array(bounds))
-    for result in by_both(all_in_one, tensors, others):
+    for [result] in by_both(all_in_one, tensors, others):
         assert result.shape == ()
         assert abs(result - sum(exact)) <= ROUNDING[dtype] * sum(bounds)
 
 
 def test_tensors_without_elements_add_nothing():
     block = [ops.zeros((0, 3)), ops.convert_to_tensor([3.0, -4.0])]
-    for function, expected in ((current.sums, -1), (current.sums_of_squares, 25)):
-        for results in by_both(function, [block]):
-            np.testing.assert_allclose(results, [expected])
-    for result in by_both(current.dot, block, block):
-        np.testing.assert_allclose(result, 25)
+    for results in by_both(current.sums, [block]):
+        np.testing.assert_allclose(results, [-1])
+    for results in by_both(current.sums_of_squares, [block]):
+        np.testing.assert_allclose(results, [25])
+    for results in by_both(current.dots, [block], [block]):
+        np.testing.assert_allclose(results, [25])
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -130,8 +131,9 @@ def test_scaled_and_shifted(dtype, float64):
     blocks = [[(3, 2), ()], [(5,)]]
     arrays, tensors = arrays_and_tensors(blocks, dtype, seed=0)
     wide = "float64" if dtype == "float64" else "float32"
-    numbers = ops.convert_to_tensor([0.3, -7.0], wide)
-    exact = [float(number) for number in ops.convert_to_numpy(numbers)]
+    scalars = [ops.convert_to_tensor(number, wide) for number in (0.3, -7.0)]
+    numbers = current.numbers(scalars, tensors)
+    exact = [float(scalar) for scalar in cases.values(scalars)]
 
     for run in (lambda function: function, cases.compiled):
         scaled = run(current.scaled)(tensors, numbers)
@@ -148,12 +150,28 @@ def test_scaled_where(choices):
     tiny = float(np.finfo("float32").smallest_subnormal)
     arrays = [np.array([1.0, tiny], "float32"), np.array([[np.nan, -tiny]], "float32")]
     blocks = [[ops.convert_to_tensor(array)] for array in arrays]
-    factors = ops.convert_to_tensor([3.0, 5.0])
+    factors = current.numbers([ops.convert_to_tensor(factor) for factor in (3.0, 5.0)], blocks)
+    chosen = current.numbers([ops.convert_to_tensor(choice) for choice in choices], blocks)
     for run in (lambda function: function, cases.compiled):
-        results = run(current.scaled_where)(ops.convert_to_tensor(choices), blocks, factors)
+        results = run(current.scaled_where)(chosen, blocks, factors)
         for [result], array, choice, factor in zip(results, arrays, choices, (3, 5), strict=True):
             result = ops.convert_to_numpy(result)
             if choice:
                 np.testing.assert_allclose(result, array * factor, atol=1e-37)
             else:
                 assert result.tobytes() == array.tobytes()
+
+
+def test_numbers_of_each_block(float64):
+    blocks = [[ops.zeros(2), ops.zeros(3)], [ops.zeros(1)]]
+    squares = current.numbers([4.0, 9.0], blocks)
+    counts = current.numbers([ops.convert_to_tensor(count) for count in (2.0, 3.0)], blocks)
+    halves = current.each(lambda square, count: ops.sqrt(square) / count / 2, squares, counts)
+    assert [float(half) for half in cases.values(halves)] == [0.5, 0.5]
+    wide = [[ops.zeros(2, "float64")]]
+    [tiny] = current.each(
+        lambda number: number * ops.ones((), "float64"), current.numbers([1e-200], wide)
+    )
+    assert float(ops.convert_to_numpy(tiny)) == 1e-200
+    first = current.first([[ops.convert_to_tensor([[3.0, 4.0]])], [ops.convert_to_tensor(5.0)]])
+    assert [float(number) for number in cases.values(first)] == [3.0, 5.0]
