@@ -60,8 +60,9 @@ def everything(result: Mapping[str, Any]) -> str:
         "# What wrapping costs\n",
         f"{about}.\n",
         "Ratios are to the bare optimizer that is wrapped, measured in the same process within the "
-        "same round: median (quartiles). The floor is what a step has to read and write, as a "
-        "ratio to what the bare one has to.\n",
+        "same round: median (quartiles). How far the second Adam is from 1 is noise that quartiles "
+        "do not show, such as where its arrays lie in memory. The floor is what a step has to read "
+        "and write, as a ratio to what the bare one has to.\n",
         *(f"- {size}: {meaning}" for size, meaning in SIZES.items()),
         "",
     ]

@@ -17,6 +17,7 @@ from workload import Workload
 # So small that the weights stay where they are: a step costs the same at the end as at the start.
 RATE = 1e-6
 BARE_ADAM, BARE_MOMENTUM = "Adam", "SGD(momentum=0.9)"
+AGAIN = "Adam, a second time"  # another instance, for the noise of the measurement
 # What a wrapper cannot do without, or what keeps it from moving the weights.
 ARGUMENTS = {
     "coupled_weight_decay": {"rate": 0.01},
@@ -29,6 +30,7 @@ CYCLES = {"gradient_accumulation": 4, "lookahead": 6, "stochastic_weight_average
 # What stands for the others where there is no time for all.
 HEADLINES = {
     BARE_ADAM,
+    AGAIN,
     BARE_MOMENTUM,
     "NormalizedOptimizer",
     "NormalizedOptimizer(scope='global')",
@@ -116,8 +118,7 @@ def _optimizer(make: Callable[[], keras.optimizers.Optimizer]) -> Callable[[Work
 def _bare() -> list[Variant]:
     return [
         Variant(BARE_ADAM, "bare", _optimizer(adam)),
-        # The same again, for the noise of the measurement.
-        Variant("Adam, a second time", "bare", _optimizer(adam)),
+        Variant(AGAIN, "bare", _optimizer(adam)),
         Variant(
             BARE_MOMENTUM,
             "bare",
