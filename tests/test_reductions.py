@@ -1,13 +1,16 @@
 """Reductions of the backends, quick ways included, against float64 NumPy."""
 
 import itertools
+import re
 
 import numpy as np
 import pytest
 from keras import ops
 
 import cases
+from stepwrap import finite
 from stepwrap.backends import current
+from stepwrap.normalizers import norms
 
 # Below and above the size from which on XLA gets slabs, with and without a remainder.
 SHAPES = [(), (1,), (7,), (8,), (9,), (4097,), (100_003,), (17, 300), (64, 64), (3, 1, 5, 1826)]
@@ -185,3 +188,29 @@ def test_numbers_of_each_block(float64):
     assert float(ops.convert_to_numpy(tiny)) == 1e-200
     first = current.first([[ops.convert_to_tensor([[3.0, 4.0]])], [ops.convert_to_tensor(5.0)]])
     assert [float(number) for number in cases.values(first)] == [3.0, 5.0]
+
+
+@pytest.mark.skipif(cases.BACKEND == "torch", reason="PyTorch computes what it is told to")
+def test_what_several_wrappers_need_is_computed_once():
+    """A norm, another one of the same sum, and whether all is finite: one pass."""
+    tensor = ops.convert_to_tensor(np.random.default_rng(0).normal(size=(64, 1000)), "float32")
+
+    def one(tensor):
+        return norms.measure(norms.l2, [[tensor]])
+
+    def several(tensor):
+        return one(tensor), norms.measure(norms.avg_l2, [[tensor]]), finite.all_finite([tensor])
+
+    assert passes(several, tensor) == passes(one, tensor) > 0
+
+
+def passes(function, tensor):
+    """How many loops of the compiled program read the tensor, outside of conditionals."""
+    program = cases.compiled(function)
+    if cases.BACKEND == "jax":
+        text = program.lower(tensor).compile().as_text()
+    else:
+        text = program.experimental_get_compiler_ir(tensor)(stage="optimized_hlo")
+    entry = text[text.index("\nENTRY") :]
+    [name] = re.findall(r"(%\S+) = \S+ parameter\(0\)", entry)
+    return len(re.findall(rf"(?:fusion|reduce|reduce-window)\([^)]*{re.escape(name)}\b", entry))
