@@ -54,8 +54,13 @@ class Backend(Protocol):
     def first(self, blocks: Sequence[Sequence[Any]]) -> Any:
         """The first element of each block."""
 
-    def sums(self, blocks: Sequence[Sequence[Any]]) -> Any:
-        """The sum of each block."""
+    def sums(
+        self, function: Callable[..., Any], blocks: Sequence[Sequence[Any]], *numbers: Any
+    ) -> Any:
+        """The sum over each block of an elementwise function of a tensor and the block's numbers.
+
+        The function is given tensors of float32 or wider.
+        """
 
     def sums_of_squares(self, blocks: Sequence[Sequence[Any]]) -> Any:
         """The sum of the squares of each block."""
@@ -68,9 +73,6 @@ class Backend(Protocol):
 
     def smallest(self, blocks: Sequence[Sequence[Any]]) -> Any:
         """The smallest magnitude in each block."""
-
-    def shifted(self, blocks: Sequence[Sequence[Any]], offsets: Any) -> list[list[Any]]:
-        """Each block plus its number, in float32 or wider."""
 
     def scaled(self, blocks: Sequence[Sequence[Any]], factors: Any) -> list[list[Any]]:
         """Each block times its number, in the dtypes that the tensors have."""

@@ -97,9 +97,12 @@ def first(blocks: Sequence[Sequence[Any]]) -> list[Any]:
     return [_wide(block[0]).reshape(-1)[0] for block in blocks]
 
 
-def sums(blocks: Sequence[Sequence[Any]]) -> list[Any]:
+def sums(function: Callable[..., Any], blocks: Sequence[Sequence[Any]], *numbers: Any) -> list[Any]:
     """The plain formula."""
-    return [sum(jnp.sum(_wide(tensor)) for tensor in block) for block in blocks]
+    return [
+        sum(jnp.sum(function(_wide(tensor), *of_block)) for tensor in block)
+        for block, *of_block in zip(blocks, *numbers, strict=True)
+    ]
 
 
 def sums_of_squares(blocks: Sequence[Sequence[Any]]) -> list[Any]:
@@ -132,14 +135,6 @@ def smallest(blocks: Sequence[Sequence[Any]]) -> list[Any]:
 def _of_magnitudes(reduce: Callable, blocks: Sequence[Sequence[Any]]) -> list[Any]:
     return [
         reduce(jnp.stack([reduce(jnp.abs(_wide(tensor))) for tensor in block])) for block in blocks
-    ]
-
-
-def shifted(blocks: Sequence[Sequence[Any]], offsets: Any) -> list[list[Any]]:
-    """The plain formula."""
-    return [
-        [_wide(tensor) + offset for tensor in block]
-        for block, offset in zip(blocks, offsets, strict=True)
     ]
 
 

@@ -100,13 +100,15 @@ def first(blocks: Sequence[Sequence[Any]]) -> list[Any]:
     return [tf.reshape(_wide(block[0]), (-1,))[0] for block in blocks]
 
 
-def sums(blocks: Sequence[Sequence[Any]]) -> list[Any]:
+def sums(function: Callable[..., Any], blocks: Sequence[Sequence[Any]], *numbers: Any) -> list[Any]:
     """Tensor by tensor."""
-    return [tf.add_n([_sum(_wide(tensor)) for tensor in block]) for block in blocks]
 
+    def of_block(block: Sequence[Any], *of_block: Any) -> Any:
+        return tf.add_n(
+            [_sum(lambda part: function(part, *of_block), _wide(tensor)) for tensor in block]
+        )
 
-def _sum(tensor: Any) -> Any:
-    return _reduced(tf.reduce_sum, tf.add, tf.identity, tensor)
+    return list(map(of_block, blocks, *numbers))
 
 
 def sums_of_squares(blocks: Sequence[Sequence[Any]]) -> list[Any]:
@@ -116,7 +118,7 @@ def sums_of_squares(blocks: Sequence[Sequence[Any]]) -> list[Any]:
 
 def _sum_of_squares(tensor: Any) -> Any:
     if in_xla():
-        return _reduced(tf.reduce_sum, tf.add, tf.square, tensor)
+        return _sum(tf.square, tensor)
     return 2 * tf.nn.l2_loss(tensor)  # needs no copy for the squares
 
 
@@ -127,11 +129,16 @@ def dots(blocks: Sequence[Sequence[Any]], others: Sequence[Sequence[Any]]) -> li
 
 def dot(tensors: Sequence[Any], others: Sequence[Any]) -> Any:
     """Tensor by tensor."""
-    products = [
-        _reduced(tf.reduce_sum, tf.add, tf.multiply, _wide(tensor), _wide(other))
-        for tensor, other in zip(tensors, others, strict=True)
-    ]
-    return tf.add_n(products)
+    return tf.add_n(
+        [
+            _sum(tf.multiply, _wide(tensor), _wide(other))
+            for tensor, other in zip(tensors, others, strict=True)
+        ]
+    )
+
+
+def _sum(function: Callable, *tensors: Any, **of_axes: Any) -> Any:
+    return _reduced(tf.reduce_sum, tf.add, function, *tensors, **of_axes)
 
 
 def largest(blocks: Sequence[Sequence[Any]]) -> list[Any]:
@@ -156,7 +163,7 @@ def sums_of_squares_of_units(tensor: Any) -> Any:
     """One reduction."""
     rank = len(tensor.shape)
     axes = range(rank - 1) if rank > 1 else range(rank)
-    return _reduced(tf.reduce_sum, tf.add, tf.square, _wide(tensor), axes=list(axes), keepdims=True)
+    return _sum(tf.square, _wide(tensor), axes=list(axes), keepdims=True)
 
 
 _SLABS = 16
@@ -196,14 +203,6 @@ def _reduced(
 
 def _wide(tensor: Any) -> Any:
     return tensor if tensor.dtype == tf.float64 else tf.cast(tensor, tf.float32)
-
-
-def shifted(blocks: Sequence[Sequence[Any]], offsets: Any) -> list[list[Any]]:
-    """The plain formula."""
-    return [
-        [tf.cast(tensor, offset.dtype) + offset for tensor in block]
-        for block, offset in zip(blocks, offsets, strict=True)
-    ]
 
 
 def scaled(blocks: Sequence[Sequence[Any]], factors: Any) -> list[list[Any]]:

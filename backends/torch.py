@@ -88,9 +88,13 @@ def first(blocks: Sequence[Sequence[Any]]) -> Any:
     return _vector([_wide(block[0]).reshape(-1)[0] for block in blocks])
 
 
-def sums(blocks: Sequence[Sequence[Any]]) -> Any:
+def sums(function: Callable[..., Any], blocks: Sequence[Sequence[Any]], *numbers: Any) -> Any:
     """Tensor by tensor."""
-    return _of_blocks(torch.sum, [tensor.sum() for tensor in _all_of(blocks)], blocks)
+    of_tensors = (_for_all(blocks, vector) for vector in numbers)
+    sums = [
+        function(*arguments).sum() for arguments in zip(_all_of(blocks), *of_tensors, strict=True)
+    ]
+    return _of_blocks(torch.sum, sums, blocks)
 
 
 def sums_of_squares(blocks: Sequence[Sequence[Any]]) -> Any:
@@ -159,11 +163,6 @@ def _wide(tensor: Any) -> Any:
 
 def _wide_dtype(tensor: Any) -> torch.dtype:
     return torch.promote_types(tensor.dtype, torch.float32)
-
-
-def shifted(blocks: Sequence[Sequence[Any]], offsets: Any) -> list[list[Any]]:
-    """All at once."""
-    return _like(blocks, torch._foreach_add(_all_of(blocks), _for_all(blocks, offsets)))
 
 
 def scaled(blocks: Sequence[Sequence[Any]], factors: Any) -> list[list[Any]]:

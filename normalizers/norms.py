@@ -33,7 +33,7 @@ def overflows_early(norm: Norm) -> Norm:
 
 def l1(blocks: Sequence[Block]) -> Numbers:
     """sum |g|."""
-    return backend.sums([[ops.abs(gradient) for gradient in block] for block in blocks])
+    return backend.sums(ops.abs, blocks)
 
 
 @overflows_early
@@ -89,17 +89,19 @@ def std(blocks: Sequence[Block]) -> Numbers:
     a scalar, a constant gradient, or one whose spread is no more than rounding.
     """
     # Measured from its first element, a constant gradient deviates by exactly 0.
-    shifted = backend.shifted(blocks, backend.each(ops.negative, backend.first(blocks)))
-    means = backend.each(ops.divide, backend.sums(shifted), sizes(blocks))
-    variances = mean_squares(backend.shifted(shifted, backend.each(ops.negative, means)))
+    origins = backend.first(blocks)
+    offsets = backend.sums(ops.subtract, blocks, origins)
+    means = backend.each(lambda origin, sum, n: origin + sum / n, origins, offsets, sizes(blocks))
+    squares = backend.sums(lambda g, mean: ops.square(g - mean), blocks, means)
     epsilons = [float(np.finfo(common_dtype(block)).eps) for block in blocks]
 
-    def formula(variance: Tensor, mean_square: Tensor, epsilon: Tensor) -> Tensor:
+    def formula(square: Tensor, n: Tensor, mean_square: Tensor, epsilon: Tensor) -> Tensor:
+        variance = square / n
         no_spread = variance <= epsilon * mean_square
         return ops.sqrt(ops.where(no_spread, mean_square, variance))
 
     numbers = backend.numbers(epsilons, blocks)
-    return backend.each(formula, variances, mean_squares(blocks), numbers)
+    return backend.each(formula, squares, sizes(blocks), mean_squares(blocks), numbers)
 
 
 def middle(one: Tensor, other: Tensor) -> Tensor:

@@ -8,8 +8,8 @@ from typing import Any
 from keras import ops
 
 from .. import checks
+from ..backends import current as backend
 from ..exclusions import Exclusions
-from ..slots import scalar_dtype
 from .catalogue import wrapper
 from .optimizer_wrapper import OptimizerWrapper, Tensor, Variable
 
@@ -77,19 +77,11 @@ class AdaptiveGradientClipping(OptimizerWrapper):
         ]
 
     def _clip(self, gradient: Tensor, variable: Variable) -> Tensor:
-        weight_norm = _norm_of_units(ops.convert_to_tensor(variable))
-        gradient_norm = _norm_of_units(gradient)
+        weight_norm = ops.sqrt(backend.sums_of_squares_of_units(ops.convert_to_tensor(variable)))
+        gradient_norm = ops.sqrt(backend.sums_of_squares_of_units(gradient))
         least = ops.full_like(weight_norm, self.epsilon)
         bound = self.clipping * ops.where(weight_norm > least, weight_norm, least)
         exceeds = gradient_norm > bound
         scale = bound / ops.where(exceeds, gradient_norm, bound)
         clipped = ops.cast(ops.cast(gradient, scale.dtype) * scale, gradient.dtype)
         return ops.where(exceeds, clipped, gradient)
-
-
-def _norm_of_units(tensor: Tensor) -> Tensor:
-    """With axes of length 1 for those that a unit has."""
-    wide = ops.cast(tensor, scalar_dtype([tensor]))
-    rank = len(tensor.shape)
-    axes = tuple(range(rank - 1 if rank > 1 else rank))
-    return ops.sqrt(ops.sum(ops.square(wide), axis=axes, keepdims=True))

@@ -103,8 +103,8 @@ class TrustRatio(OptimizerWrapper):
 
     def _scaled(self, step: Tensor, learning_rate: Tensor, variable: Variable) -> Tensor:
         weights = ops.convert_to_tensor(variable)
-        decay = ops.cast(learning_rate * self.weight_decay, weights.dtype)
-        step = step - decay * weights
+        if self.weight_decay:
+            step = step - ops.cast(learning_rate * self.weight_decay, weights.dtype) * weights
         weight_norm, step_norm = _norm(weights), _norm(step)
         direction_norm = step_norm / ops.where(step_norm > 0, learning_rate, 1)
         ratio = self.coefficient * weight_norm / (direction_norm + self.epsilon)
