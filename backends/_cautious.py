@@ -11,6 +11,7 @@ from keras import ops
 Tensor = Any
 
 ROWS = 8
+MANY = 2**16
 
 
 def downhill(
@@ -37,8 +38,10 @@ def _opposed(step: Tensor, gradient: Tensor) -> Tensor:
 
 
 def _opposed_in(step: Tensor, gradient: Tensor) -> Tensor:
-    """In how many elements; rows are added up first, which XLA does on many elements at once."""
+    """In how many elements. Of many, XLA adds up rows faster than all, and keeps no mask."""
     size = math.prod(step.shape)
+    if size < MANY:
+        return ops.sum(ops.cast(_opposed(step, gradient), "float32"))
     flat = [ops.reshape(tensor, (size,)) for tensor in (step, gradient)]
     length = size // ROWS
     rows = [[tensor[row * length : (row + 1) * length] for tensor in flat] for row in range(ROWS)]

@@ -431,8 +431,17 @@ def scaled_or_zero(accepted: Any, tensors: Sequence[Any], scale: Any) -> list[An
 
 
 def downhill(steps: Sequence[Any], gradients: Sequence[Any], least_kept: float) -> list[Any]:
-    """As XLA does it fastest."""
-    return _cautious.downhill(steps, gradients, least_kept)
+    """In XLA what it fuses; elsewhere every operation is a pass, and fewer are faster."""
+    if in_xla():
+        return _cautious.downhill(steps, gradients, least_kept)
+    results = []
+    for step, gradient in zip(steps, gradients, strict=True):
+        # The product of the two itself could underflow.
+        keeps = tf.cast(tf.sign(step) * gradient < 0, step.dtype)
+        kept = tf.reduce_mean(_wide(keeps))
+        scale = tf.cast(1 / tf.maximum(kept, least_kept), step.dtype)
+        results.append(tf.math.multiply_no_nan(step, keeps) * scale)
+    return results
 
 
 def update_averages(averages: Sequence[Any], tensors: Sequence[Any], decay: float) -> list[Any]:
