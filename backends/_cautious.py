@@ -10,23 +10,36 @@ from keras import ops
 
 Tensor = Any
 
+MANY, VERY_MANY = 2**16, 2**20  # elements
 ROWS = 8
-MANY = 2**16
 
 
 def downhill(
-    steps: Sequence[Tensor], gradients: Sequence[Tensor], least_kept: float
+    steps: Sequence[Tensor],
+    gradients: Sequence[Tensor],
+    least_kept: float,
+    rows_of_very_many: int = ROWS,
 ) -> list[Tensor]:
-    """Each mask is made twice, in the loop that counts and in the one that writes."""
+    """Each mask is made twice, in the loop that counts and in the one that writes.
+
+    Args:
+        steps: The steps.
+        gradients: The gradient of each.
+        least_kept: The least part of a step's elements that it is divided by.
+        rows_of_very_many: In how many rows XLA counts the elements of the largest tensors the
+            fastest, which depends on its version.
+    """
     return [
-        _downhill(step, gradient, least_kept)
+        _downhill(step, gradient, least_kept, rows_of_very_many)
         for step, gradient in zip(steps, gradients, strict=True)
     ]
 
 
-def _downhill(step: Tensor, gradient: Tensor, least_kept: float) -> Tensor:
+def _downhill(step: Tensor, gradient: Tensor, least_kept: float, rows_of_very_many: int) -> Tensor:
     wide = "float64" if ops.dtype(step) == "float64" else "float32"
-    kept = ops.cast(_opposed_in(step, gradient), wide) / math.prod(step.shape)
+    size = math.prod(step.shape)
+    rows = 1 if size < MANY else ROWS if size < VERY_MANY else rows_of_very_many
+    kept = ops.cast(_opposed_in(step, gradient, rows), wide) / size
     scale = 1 / ops.where(kept > least_kept, kept, least_kept)
     scaled = step * ops.cast(scale, step.dtype)
     return ops.where(_opposed(step, gradient), scaled, ops.zeros_like(step))
@@ -37,16 +50,18 @@ def _opposed(step: Tensor, gradient: Tensor) -> Tensor:
     return ((step < 0) & (gradient > 0)) | ((step > 0) & (gradient < 0))
 
 
-def _opposed_in(step: Tensor, gradient: Tensor) -> Tensor:
-    """In how many elements. Of many, XLA adds up rows faster than all, and keeps no mask."""
-    size = math.prod(step.shape)
-    if size < MANY:
+def _opposed_in(step: Tensor, gradient: Tensor, rows: int) -> Tensor:
+    """In how many elements: XLA adds up a few rows faster than all, and keeps no mask."""
+    if rows == 1:
         return ops.sum(ops.cast(_opposed(step, gradient), "float32"))
+    size = math.prod(step.shape)
+    length = size // rows
     flat = [ops.reshape(tensor, (size,)) for tensor in (step, gradient)]
-    length = size // ROWS
-    rows = [[tensor[row * length : (row + 1) * length] for tensor in flat] for row in range(ROWS)]
-    counts = [ops.cast(_opposed(*row), "int32") for row in rows]
+    counts = [
+        ops.cast(_opposed(*(tensor[row * length : (row + 1) * length] for tensor in flat)), "int32")
+        for row in range(rows)
+    ]
     while len(counts) > 1:
         counts = [one + other for one, other in zip(counts[::2], counts[1::2], strict=True)]
-    rest = [tensor[ROWS * length :] for tensor in flat]
-    return ops.sum(counts[0]) + ops.sum(ops.cast(_opposed(*rest), "int32"))
+    rest = _opposed(*(tensor[rows * length :] for tensor in flat))
+    return ops.sum(counts[0]) + ops.sum(ops.cast(rest, "int32"))

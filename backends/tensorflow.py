@@ -433,7 +433,7 @@ def scaled_or_zero(accepted: Any, tensors: Sequence[Any], scale: Any) -> list[An
 def downhill(steps: Sequence[Any], gradients: Sequence[Any], least_kept: float) -> list[Any]:
     """In XLA what it fuses; elsewhere every operation is a pass, and fewer are faster."""
     if in_xla():
-        return _cautious.downhill(steps, gradients, least_kept)
+        return _cautious.downhill(steps, gradients, least_kept, rows_of_very_many=2)
     results = []
     for step, gradient in zip(steps, gradients, strict=True):
         # The product of the two itself could underflow.
