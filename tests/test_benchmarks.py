@@ -24,8 +24,8 @@ import variants
 import workload
 
 MODE = cases.BACKEND  # on TensorFlow the one without XLA, which compiles faster
-PEERS = {"jax": ["optax.lookahead"], "torch": ["torch.nn.utils.clip_grad_norm_"]}
-A_FEW = ["NormalizedOptimizer", "L4Mom", *PEERS.get(cases.BACKEND, [])]
+PEERS = {"optax.lookahead", "torch.nn.utils.clip_grad_norm_"} & set(variants.known())
+A_FEW = ["NormalizedOptimizer", "L4Mom", *PEERS]
 
 
 @pytest.fixture
