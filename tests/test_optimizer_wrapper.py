@@ -79,6 +79,25 @@ def test_variables_are_its_own_and_then_the_inner_ones():
     assert optimizer.variables[len(variables) :] == inner.variables
 
 
+def test_at_any_depth_the_innermost_is_asked_for_its_variables_once():
+    asked = []
+
+    class Asked(cases.SignDescent):
+        @property
+        def variables(self):
+            asked.append(self)
+            return super().variables
+
+    optimizer = Asked()
+    for _ in range(6):
+        optimizer = stepwrap.Lookahead(optimizer)
+    optimizer.build(cases.variables())
+    for name in ("variables", "own_variables"):
+        asked.clear()
+        assert getattr(optimizer, name)
+        assert len(asked) == 1, name
+
+
 def test_build_is_idempotent_and_keeps_a_trained_inner_optimizer():
     variables = cases.variables()
     inner = cases.SignDescent()

@@ -473,13 +473,18 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
     def variables(self) -> list[Variable]:
         """The wrapper's own variables, then the inner optimizer's."""
         record = [] if self.step_record is None else [self.step_record.variable]
-        return [*self.own_variables, *record, *self.inner_optimizer.variables]
+        inner = self.inner_optimizer.variables
+        return [*self._variables_beside(inner), *record, *inner]
 
     @property
     def own_variables(self) -> list[Variable]:
         """The wrapper's own variables, without the inner optimizer's."""
+        return self._variables_beside(self.inner_optimizer.variables)
+
+    def _variables_beside(self, inner: Sequence[Variable]) -> list[Variable]:
+        """The wrapper's own; `inner` is asked for once, or it would be twice at every depth."""
         # Keras takes every variable that an attribute holds for one of this optimizer.
-        inner, seeds = self.inner_optimizer.variables, self._seed_states
+        seeds = self._seed_states
         others = {id(variable) for variable in (*self._unused_variables, *inner, *seeds)}
         made = [variable for variable in super().variables if id(variable) not in others]
         return [*made, *seeds]
