@@ -2,7 +2,7 @@
 #   make demo           train, plot, save and load on handwritten digits (about a minute)
 #   make test           style and the whole test suite;  make test BACKEND=jax|torch  on another backend
 #   make test-long      what takes minutes: replicas, processes, kills, 20,000 steps;  BACKEND as above
-#   make test-oldest    the suite with the oldest Keras and TensorFlow that are supported
+#   make test-oldest    the suite on the oldest Keras and TensorFlow that are supported, one wrapper of each kind
 #   make differences    docs/differences.md again, from the long tests on every backend
 #   make bench          the time and memory of a wrapped step against a bare one on every backend, into
 #                       images/ (30 minutes; FAST=1: a few in five, into output/; ALL=1: everything, in hours)
@@ -28,6 +28,9 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 OLDEST = $(shell $(PYTHON) -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
 	print(*(name.replace(">=", "==") for name in project["dependencies"] + project["optional-dependencies"]["tensorflow"]))')
 
+# First, so that no worker is left alone with it at the end.
+LONGEST = tests/test_soak.py
+
 .PHONY: demo test test-long test-oldest differences catalogue bench images l4 reproduce clean
 
 demo: $(VENV)/.installed-$(BACKEND)
@@ -40,10 +43,10 @@ test: $(VENV)/.installed-$(BACKEND)
 
 test-long: $(VENV)/.installed-$(BACKEND)
 	mkdir -p output
-	$(BIN)/python -m pytest -q -n $(WORKERS) -m long --differences=output/differences.jsonl
+	$(BIN)/python -m pytest -q -n $(WORKERS) -m long --differences=output/differences.jsonl $(LONGEST) tests
 
 test-oldest: $(VENV)-oldest/.installed
-	$(VENV)-oldest/bin/python -m pytest -q -n $(WORKERS) -m "not long"
+	$(VENV)-oldest/bin/python -m pytest -q -n $(WORKERS) -m "not long" --one-of-each-kind
 
 differences:
 	rm -f output/differences.jsonl

@@ -117,6 +117,11 @@ def stateful(names):
     return [name for name in filter(keeps_state, names) if BACKEND == "tensorflow" or name in KINDS]
 
 
+def of_other_kinds():
+    """The catalogue's wrappers that another one of their kind stands for."""
+    return {*stepwrap.wrappers.names()} - {*KINDS}
+
+
 def others_long(names):
     """The names as parameters of a test that takes long, marked so but for one of each kind."""
     return [

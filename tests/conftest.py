@@ -34,6 +34,26 @@ def pytest_addoption(parser):
         metavar="FILE",
         help="append to this file how far training on several devices is from one, as JSON lines",
     )
+    parser.addoption(
+        "--one-of-each-kind",
+        action="store_true",
+        help="leave out wrappers of the catalogue that another one of their kind stands for",
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leaves out the tests of the other wrappers, where one of each kind is enough."""
+    if not config.getoption("--one-of-each-kind"):
+        return
+    import cases  # which uses the devices that are set above
+
+    others = cases.of_other_kinds()
+    kept, left_out = [], []
+    for item in items:
+        parameters = {*item.callspec.id.split("-")} if hasattr(item, "callspec") else set()
+        (left_out if others & parameters else kept).append(item)
+    config.hook.pytest_deselected(left_out)
+    items[:] = kept
 
 
 @pytest.fixture(scope="session")
