@@ -32,7 +32,7 @@ GROUPS = {
     "others": "others",
     "stacks": "stacks",
 }
-LOW, HIGH = 0.48, 4.6  # of the ratio; what is beyond is written at the edge
+LOW, HIGH = 0.34, 4.6  # of the ratio; what is beyond is written at the edge
 WIDTH, ROW = 11.5, 0.31  # inches
 LANE, GAP = 0.27, 0.35  # rows
 

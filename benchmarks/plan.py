@@ -44,7 +44,7 @@ FAST = {
     ("train", "one", "S"): QUICK,
 }
 WEIGHTS = {EVERY: 4, HEADLINE: 2, QUICK: 1}  # shares of the time
-MINUTES = {"usual": 25, "fast": 3.5, "all": None}  # of 30 and of 5
+MINUTES = {"usual": 23, "fast": 3.5, "all": None}  # of 30 and of 5
 ROUNDS = {"usual": (3, 40), "fast": (3, 15), "all": (10, 40)}
 
 

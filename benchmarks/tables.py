@@ -209,7 +209,7 @@ def _memory(records: Sequence[Record]) -> str | None:
 def _copies(record: Record | None) -> str:
     if record is None:
         return ""
-    temporary = record["temporary_over_base"]
-    return f"{record['state_over_base']:.2f} + " + (
-        "–" if temporary is None else f"{temporary:.2f}"
-    )
+    kept, temporary = record["state_over_base"], record["temporary_over_base"]
+    if temporary is None:
+        return f"{kept:z.2f} + –"
+    return f"{kept:z.2f} {'−' if round(temporary, 2) < 0 else '+'} {abs(temporary):.2f}"
