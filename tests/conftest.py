@@ -52,7 +52,7 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         parameters = {*item.callspec.id.split("-")} if hasattr(item, "callspec") else set()
         (left_out if others & parameters else kept).append(item)
-    config.hook.pytest_deselected(left_out)
+    config.hook.pytest_deselected(items=left_out)
     items[:] = kept
 
 
