@@ -319,7 +319,11 @@ def check_place(wrapper: str, variable: Any) -> None:
 
 
 def in_xla() -> bool:
-    """Whether the graph that is being built is for XLA. No public name tells."""
+    """Whether the graph that is being built is for XLA.
+
+    `control_flow_util.GraphOrParentsInXlaContext`, for no public name tells: there from
+    TensorFlow 2.18, the oldest that is supported, to 2.21.
+    """
     return control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
 
 
