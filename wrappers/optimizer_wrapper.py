@@ -81,6 +81,7 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
         self._stands_inside = False
         self._loss = ReplicaLocal()
         self._seed_states: list[Variable] = []
+        self._newer_state: set[str] = set()
 
     # The hooks.
 
@@ -514,6 +515,8 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
     def load_own_variables(self, store: Any) -> None:
         """Loads what `save_own_variables` stored; on a mismatch, warns and leaves all as it is."""
         variables = self.own_variables
+        if len(store.keys()) == len(variables) - len(self._newer_state):
+            variables = [one for one in variables if one.path not in self._newer_state]
         if len(store.keys()) != len(variables):
             unbuilt = "" if self.built else " It is not built yet: build the model first."
             warnings.warn(
@@ -524,6 +527,11 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
             return
         for index, variable in enumerate(variables):
             variable.assign(store[str(index)])
+
+    def may_be_missing(self, variable: Variable) -> Variable:
+        """Lets files load that were saved before there was this variable: it stays as it is."""
+        self._newer_state.add(variable.path)
+        return variable
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`, read from the attributes of the same names."""
