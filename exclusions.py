@@ -16,7 +16,7 @@ Variable = Any
 class Exclusions:
     """The variables in whose path, such as "dense/kernel", a regular expression is found.
 
-    Warns of a pattern that is found in none.
+    Warns of a pattern that is found in none, if there are any variables.
 
     Args:
         argument: The name of the argument that has the patterns.
@@ -29,7 +29,7 @@ class Exclusions:
     ) -> None:
         paths = [getattr(variable, "path", variable.name) for variable in variables]
         for pattern in patterns:
-            if not any(re.search(pattern, path) for path in paths):
+            if paths and not any(re.search(pattern, path) for path in paths):
                 warnings.warn(
                     f"`{argument}`: the pattern {pattern!r} matches none of the variables "
                     f"{checks.listed(paths)}.",

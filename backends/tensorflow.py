@@ -281,6 +281,9 @@ def on_all_replicas(condition: Any) -> Any:
 
 def check_made_together(wrapper: str, variables: Sequence[Any], optimizer: Any) -> None:
     """Compares the strategies of the variables."""
+    # Keras builds the optimizer of a model without trainable variables, and of a legacy file.
+    if not variables:
+        return
     strategy = _strategy_of(variables[0])
     for variable in (*variables, *optimizer.variables):
         if _strategy_of(variable) is not strategy:

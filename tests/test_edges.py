@@ -1,4 +1,4 @@
-"""Float8 scales, layers frozen between two fits, gradients that come and go."""
+"""Float8 scales, layers frozen between two fits, gradients that come and go, no variables."""
 
 import itertools
 import warnings
@@ -194,3 +194,62 @@ def test_what_accumulated_before_a_variable_was_frozen_is_forgotten_at_the_next_
     for _ in range(2):
         cases.apply(optimizer, ones(variables), variables)
     assert distances(variables, before) == [1.0, 2.0, 2.0]
+
+
+# No variables: Keras builds the optimizer of a model without trainable ones, and of a legacy file.
+
+
+@all_wrappers
+def test_an_optimizer_of_no_variables_is_built_and_does_nothing(wrap):
+    optimizer = wrap(keras.optimizers.Adam(0.1))
+    optimizer.build([])
+    assert optimizer.built
+    before = cases.values(optimizer.variables)
+    optimizer.apply([], [])
+    cases.assert_equal(cases.values(optimizer.variables), before)
+
+
+@pytest.mark.parametrize("name", ["coupled_weight_decay", "trust_ratio"])
+def test_without_variables_no_pattern_is_said_to_match_none(name):
+    with warnings.catch_warnings(action="error"):
+        WRAPPERS[name](keras.optimizers.Adam(0.1), exclude="bias").build([])
+
+
+@all_wrappers
+def test_a_model_without_trainable_variables_is_loaded(wrap, tmp_path):
+    network = keras.Sequential([keras.Input((4,)), keras.layers.Rescaling(2.0)])
+    network.compile(wrap(keras.optimizers.Adam(0.1)), loss="mse")
+    network.optimizer.build(network.trainable_variables)
+    network.save(tmp_path / "m.keras")
+    with warnings.catch_warnings(action="error"):
+        loaded = keras.models.load_model(tmp_path / "m.keras")
+    assert type(loaded.optimizer) is type(network.optimizer) and loaded.optimizer.built
+    assert loaded.optimizer.get_config() == network.optimizer.get_config()
+    cases.assert_equal(cases.values(loaded.optimizer.variables), cases.state(network))
+
+
+# Keras itself gives up the state of an optimizer in a legacy file, and says so.
+
+
+@all_wrappers
+def test_a_legacy_file_is_loaded_without_the_state_as_by_keras(wrap, tmp_path):
+    network = cases.model()
+    network.compile(wrap(keras.optimizers.Adam(0.1)), loss=keras.losses.MeanSquaredError())
+    network.optimizer.build(network.trainable_variables)
+    network.save(tmp_path / "m.h5")
+    loaded = keras.models.load_model(tmp_path / "m.h5")
+    cases.assert_equal(cases.values(loaded.weights), cases.values(network.weights))
+    assert type(loaded.optimizer) is type(network.optimizer)
+    assert loaded.optimizer.get_config() == network.optimizer.get_config()
+
+
+def test_a_model_from_a_legacy_file_trains_once_it_is_compiled_again(tmp_path):
+    network = cases.model()
+    network.compile(stepwrap.NormalizedOptimizer("adam"), loss=keras.losses.MeanSquaredError())
+    cases.fit(network)
+    network.save(tmp_path / "m.h5")
+    loaded = keras.models.load_model(tmp_path / "m.h5")
+    copy = type(loaded.optimizer).from_config(loaded.optimizer.get_config())
+    loaded.compile(copy, loss=keras.losses.MeanSquaredError())
+    cases.fit(loaded)
+    assert np.any(cases.values(loaded.weights)[0] != cases.values(network.weights)[0])
