@@ -228,8 +228,7 @@ def wrappable(wrapper: Any, inner_optimizer: keras.optimizers.Optimizer) -> None
     """Refuses inner optimizers that would make a wrapper see or do something wrong."""
     for member in stack.walk(inner_optimizer):
         _member(wrapper, member)
-    for leaf in stack.leaves(inner_optimizer):
-        _leaf(type(wrapper).__name__, leaf)
+    sees_true_gradients(type(wrapper).__name__, inner_optimizer)
 
 
 def _member(wrapper: Any, member: keras.optimizers.Optimizer) -> None:
@@ -270,20 +269,23 @@ def _member(wrapper: Any, member: keras.optimizers.Optimizer) -> None:
         )
 
 
-def _leaf(name: str, leaf: keras.optimizers.Optimizer) -> None:
-    if leaf.loss_scale_factor is not None:
-        raise ValueError(
-            f"`loss_scale_factor={leaf.loss_scale_factor}` on {type(leaf).__name__} would let "
-            f"{name} see scaled gradients. Leave it out and put `stepwrap.LossScaleOptimizer` "
-            f"around {name}."
-        )
-    if leaf.gradient_accumulation_steps is not None:
-        steps = leaf.gradient_accumulation_steps
-        raise ValueError(
-            f"`gradient_accumulation_steps={steps}` on {type(leaf).__name__} would let {name} see "
-            "the gradient of every micro-batch rather than their mean. Leave it out and write "
-            f"`stepwrap.GradientAccumulation({name}(...), steps={steps})`."
-        )
+def sees_true_gradients(name: str, inner_optimizer: keras.optimizers.Optimizer) -> None:
+    """Refuses what divides or withholds the gradients inside of the wrapper with that name."""
+    for member in stack.walk(inner_optimizer):
+        inside = type(member).__name__
+        if member.loss_scale_factor is not None:
+            raise ValueError(
+                f"`loss_scale_factor={member.loss_scale_factor}` on {inside} would divide the "
+                f"gradients by it, though {name} around it does not multiply the loss. Leave it "
+                f"out and put `stepwrap.LossScaleOptimizer` around {name}."
+            )
+        if member.gradient_accumulation_steps is not None:
+            steps = member.gradient_accumulation_steps
+            raise ValueError(
+                f"`gradient_accumulation_steps={steps}` on {inside} would let {name} see the "
+                "gradient of every micro-batch rather than their mean. Leave it out and write "
+                f"`stepwrap.GradientAccumulation({name}(...), steps={steps})`."
+            )
 
 
 def arguments(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

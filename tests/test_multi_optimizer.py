@@ -232,6 +232,95 @@ def test_with_the_remedy_l4_in_every_part_learns(around):
     assert all(later < earlier for earlier, later in itertools.pairwise(losses))
 
 
+# Its loss scale, which it gives to all its parts and takes back from their gradients.
+
+
+def scaled(part):
+    return keras.optimizers.MultiOptimizer(keras.optimizers.OptimizerMap(part), 5.0)
+
+
+def scaled_by_function(part):
+    return keras.optimizers.MultiOptimizer(lambda variable: part, 5.0)
+
+
+def wrapped():
+    return stepwrap.OptimizerWrapper(sgd())
+
+
+SCALES_INSIDE = {
+    "around bare parts": lambda: stepwrap.OptimizerWrapper(scaled(sgd())),
+    "around wrapped parts": lambda: stepwrap.OptimizerWrapper(scaled(wrapped())),
+    "deeper": lambda: stepwrap.NormalizedOptimizer(
+        stepwrap.OptimizerWrapper(scaled(stepwrap.OptimizerWrapper(wrapped())))
+    ),
+    "unknown parts": lambda: stepwrap.OptimizerWrapper(scaled_by_function(wrapped())),
+    "in a part": lambda: stepwrap.OptimizerWrapper(
+        multi(stepwrap.OptimizerWrapper(scaled(wrapped())), sgd())
+    ),
+    "in Keras' loss scaler": lambda: keras.optimizers.LossScaleOptimizer(
+        stepwrap.OptimizerWrapper(scaled(wrapped()))
+    ),
+    "in a loss scaler": lambda: stepwrap.LossScaleOptimizer(
+        stepwrap.OptimizerWrapper(scaled(wrapped()))
+    ),
+}
+
+
+@pytest.mark.parametrize("make", SCALES_INSIDE.values(), ids=SCALES_INSIDE)
+def test_a_loss_scale_inside_of_a_wrapper_is_refused(make):
+    remedy = r"`loss_scale_factor=5\.0` on MultiOptimizer.*LossScaleOptimizer` around Opt"
+    with pytest.raises(ValueError, match=remedy):
+        make()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: scaled(wrapped()),
+        lambda: scaled(stepwrap.OptimizerWrapper(wrapped())),
+        lambda: scaled(stepwrap.OptimizerWrapper(multi(wrapped(), sgd()))),
+        lambda: keras.optimizers.LossScaleOptimizer(scaled(wrapped()), 4.0),
+        lambda: stepwrap.LossScaleOptimizer(scaled(stepwrap.OptimizerWrapper(wrapped())), 4.0),
+    ],
+)
+def test_a_loss_scale_outside_of_all_wrappers_cancels(make):
+    optimizer, variable = make(), keras.Variable(0.0)
+    optimizer.build([variable])
+    gradient = optimizer.scale_loss(ops.convert_to_tensor(1.0))
+    if BACKEND == "jax":  # where Keras' loss scaler works in no other way
+        state = [one.value for one in optimizer.variables]
+        [value], _ = optimizer.stateless_apply(state, [gradient], [variable.value])
+        variable.assign(value)
+    else:
+        optimizer.apply([gradient], [variable])
+    assert cases.number(variable) == -1.0
+
+
+@pytest.mark.parametrize(
+    ("attribute", "remedy"),
+    [
+        ("loss_scale_factor", "LossScaleOptimizer` around OptimizerWrapper"),
+        ("gradient_accumulation_steps", r"GradientAccumulation\(Optimizer.*, steps=5\)"),
+    ],
+)
+@pytest.mark.parametrize("around", [lambda inner: inner, scaled], ids=["leaf", "part"])
+def test_a_loss_scale_that_is_set_inside_later_is_refused_at_the_next_step(
+    around, attribute, remedy
+):
+    leaf = sgd()
+    multi_optimizer = around(leaf)
+    multi_optimizer.loss_scale_factor = None
+    optimizer, variable = stepwrap.OptimizerWrapper(multi_optimizer), keras.Variable(0.0)
+    optimizer.build([variable])
+    setattr(leaf, attribute, 5)
+    with pytest.raises(ValueError, match=remedy):
+        optimizer.apply([ops.ones(())], [variable])
+    assert cases.number(variable) == 0.0
+    setattr(leaf, attribute, None)
+    optimizer.apply([ops.ones(())], [variable])
+    assert cases.number(variable) == -1.0
+
+
 # Configs, files, callbacks.
 
 

@@ -214,6 +214,8 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
         if not gradients:
             return
         variables = self._variables_of_step(gradients, trainable_variables)
+        if not self._stands_inside:  # again, for attributes can be set at any time
+            checks.sees_true_gradients(type(self).__name__, self.inner_optimizer)
         if loss is not None:
             self.set_loss(loss)
         places = [
