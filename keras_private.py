@@ -114,3 +114,18 @@ def parallel_update_step(optimizer: keras.optimizers.Optimizer) -> Callable | No
     writes to the weights past `assign`, `assign_add` and `assign_sub`.
     """
     return getattr(optimizer, PARALLEL_UPDATE_STEP, None)
+
+
+VARIABLE_INDEX = "_get_variable_index"
+
+
+def index_look_up(
+    optimizer: keras.optimizers.Optimizer, for_which: Callable[[Any], Any]
+) -> Callable[[Any], int]:
+    """What finds the slots of a variable also for what `for_which` says stands for one.
+
+    `_get_variable_index(variable)`: since Keras 3.0. Every `_parallel_update_step` finds its
+    slots through it.
+    """
+    look_up = getattr(optimizer, VARIABLE_INDEX)
+    return lambda variable: look_up(for_which(variable))

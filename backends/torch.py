@@ -247,25 +247,41 @@ def captured(optimizer: Any, steps: dict[Any, Any]) -> AbstractContextManager[No
 
 @contextlib.contextmanager
 def _captured_on_zeros(optimizer: Any, update: Any, steps: dict[Any, Any]) -> Iterator[None]:
-    """These optimizers add to the weights without reading them: to zeros they add the step."""
+    """These optimizers add to the weights without reading them: to zeros they add the step.
+
+    The weights themselves stay in place, for other threads may be computing with them.
+    """
 
     def update_zeros(gradients: Any, variables: Any, learning_rate: Any) -> None:
-        tensors = [variable.value for variable in variables]
-        weights = [tensor.data for tensor in tensors]
-        try:
-            for tensor in tensors:
-                tensor.data = torch.zeros_like(tensor.data)
-            update(gradients, variables, learning_rate)
-        finally:
-            for variable, tensor, weight in zip(variables, tensors, weights, strict=True):
-                steps[local_key(variable)], tensor.data = tensor.data, weight
+        stand_ins = [_StandIn(variable) for variable in variables]
+        index_of = keras_private.index_look_up(optimizer, _StandIn.for_which)
+        with replaced(optimizer, **{keras_private.VARIABLE_INDEX: index_of}):
+            update(gradients, stand_ins, learning_rate)
+        for variable, stand_in in zip(variables, stand_ins, strict=True):
+            steps[local_key(variable)] = stand_in.value
 
     with replaced(optimizer, **{keras_private.PARALLEL_UPDATE_STEP: update_zeros}):
         yield
 
 
+class _StandIn:
+    """Zeros in the place of a variable's value; all else is the variable's."""
+
+    def __init__(self, variable: Any) -> None:
+        self._variable = variable
+        self.value = torch.zeros_like(variable.value)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._variable, name)
+
+    @staticmethod
+    def for_which(variable: Any) -> Any:
+        """The variable that it stands for, or the variable itself."""
+        return variable._variable if isinstance(variable, _StandIn) else variable
+
+
 def uncompiled(function: Callable) -> Callable:
-    """The function with a graph break around it: torch.compile mistakes weights set aside."""
+    """The function with a graph break around it: torch.compile mistakes methods that stand in."""
     return torch.compiler.disable(function)
 
 

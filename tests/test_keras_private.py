@@ -84,6 +84,30 @@ def test_parallel_update_step():
     assert len(gradients) == len(variables) == 1 and float(learning_rate) == 0.5
 
 
+@pytest.mark.skipif(cases.BACKEND != "torch", reason="Keras has it on PyTorch alone")
+@pytest.mark.parametrize(
+    "name",
+    ["Adadelta", "Adagrad", "Adam", "Adamax", "AdamW", "Lion", "Nadam", "RMSprop", "SGD"],
+)
+def test_index_look_up(name):
+    """Every update of all variables finds the slots through it, of what stands in as well."""
+    arguments = {"momentum": 0.9} if name in ("SGD", "RMSprop") else {}
+    optimizer = getattr(keras.optimizers, name)(**arguments)
+    [variable] = cases.variables()[:1]
+    optimizer.build([variable])
+    asked = []
+
+    def for_which(one):
+        asked.append(one)
+        return variable
+
+    look_up = keras_private.index_look_up(optimizer, for_which)
+    assert look_up("what stands in") == 0
+    vars(optimizer)[keras_private.VARIABLE_INDEX] = look_up
+    optimizer.apply(cases.gradients([variable]), [variable])
+    assert asked[0] == "what stands in" and asked[1] is variable
+
+
 def test_no_private_name_of_keras_is_used_elsewhere():
     private = {name for cls in keras.optimizers.Optimizer.__mro__ for name in vars(cls)}
     private |= set(vars(keras.optimizers.Adam()))

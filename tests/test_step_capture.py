@@ -7,7 +7,8 @@ from keras import ops
 
 import cases
 import stepwrap
-from cases import BASE_OPTIMIZERS
+from cases import BACKEND, BASE_OPTIMIZERS
+from stepwrap import keras_private
 
 
 @keras.saving.register_keras_serializable(package="tests")
@@ -83,6 +84,32 @@ def test_small_steps_are_not_lost_beside_large_weights(name):
         steps.append(cases.values(optimizer.steps)[0])
     assert np.any(steps[0] != 0)
     np.testing.assert_array_equal(*steps)
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="elsewhere every optimizer writes with `assign*`")
+@pytest.mark.parametrize("name", ["SGD-nesterov", "Adam", "AdamW-decay", "Nadam", "Lion"])
+def test_the_weights_stay_in_place_while_their_step_is_taken(name):
+    """Another thread may be computing with them; only decay has reached them by then."""
+    optimizer, seen = SameStep(OPTIMIZERS[name]()), []
+    variables = cases.variables()
+    optimizer.build(variables)
+    leaf = optimizer.inner_optimizer
+    update = keras_private.parallel_update_step(leaf)
+
+    def watched(*arguments):
+        seen.append(cases.values(variables))
+        update(*arguments)
+        seen.append(cases.values(variables))
+
+    vars(leaf)[keras_private.PARALLEL_UPDATE_STEP] = watched
+    for step in range(2):
+        weights = cases.values(variables)
+        cases.apply(optimizer, cases.gradients(variables, step), variables)
+        decay = 0.1 * 0.5 if name == "AdamW-decay" else 0
+        before, after = seen[-2:]
+        cases.assert_equal(after, before)
+        for one, other in zip(after, weights, strict=True):
+            np.testing.assert_allclose(one, other * (1 - decay), rtol=1e-6)
 
 
 def test_a_multi_optimizer_around_wrappers():
