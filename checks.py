@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import difflib
 import inspect
 import math
@@ -16,7 +15,7 @@ from typing import Any
 
 import keras
 
-from . import stack
+from . import keras_private, stack
 
 
 def choice(argument: str, value: Any, options: Sequence[str]) -> str:
@@ -185,7 +184,7 @@ def optimizer(value: Any) -> keras.optimizers.Optimizer:
                 "`inner_optimizer` given as a config must have a 'class_name', as "
                 f"`keras.optimizers.serialize` writes it. Received: {value!r}"
             )
-        return keras.optimizers.get(copy.deepcopy(value))
+        return keras.optimizers.get(keras_private.with_public_classes(value))
     if inspect.isclass(value):
         raise TypeError(
             "`inner_optimizer` must be an optimizer, not a class. "

@@ -10,6 +10,8 @@ from typing import Any
 
 import keras
 
+_OPTIMIZERS_OF_TORCH = "keras.src.backend.torch.optimizers."
+
 
 def built_variables(optimizer: keras.optimizers.Optimizer) -> list[Any]:
     """The variables that an optimizer was built with.
@@ -17,6 +19,23 @@ def built_variables(optimizer: keras.optimizers.Optimizer) -> list[Any]:
     `_trainable_variables`: since Keras 3.0.
     """
     return optimizer._trainable_variables
+
+
+def with_public_classes(config: Any) -> Any:
+    """Return a copy of what Keras serialised that names no class of one backend alone.
+
+    Keras serialises optimizers on PyTorch as classes in `keras.src.backend.torch.optimizers`,
+    since Keras 3.0; other backends load these, but do not train with them. The public class
+    of the same name makes such an optimizer on PyTorch by itself.
+    """
+    if isinstance(config, list | tuple):
+        return type(config)(map(with_public_classes, config))
+    if not isinstance(config, dict):
+        return config
+    copy = {key: with_public_classes(value) for key, value in config.items()}
+    if str(copy.get("module")).startswith(_OPTIMIZERS_OF_TORCH):
+        copy.update(module="keras.optimizers", registered_name=None)
+    return copy
 
 
 def check_known(optimizer: keras.optimizers.Optimizer, variables: Sequence[Any]) -> None:

@@ -47,6 +47,17 @@ def test_averages():
     assert [tuple(a.shape) for a in averages] == [tuple(v.shape) for v in variables]
 
 
+@pytest.mark.skipif(cases.BACKEND != "torch", reason="the others have no classes of their own")
+def test_with_public_classes():
+    """An optimizer is still serialised as a class of PyTorch, and no more afterwards."""
+    config = {"inside": [keras.saving.serialize_keras_object(keras.optimizers.Adam())]}
+    assert config["inside"][0]["module"] == "keras.src.backend.torch.optimizers.torch_adam"
+    [public] = keras_private.with_public_classes(config)["inside"]
+    assert (public["module"], public["class_name"]) == ("keras.optimizers", "Adam")
+    assert public["registered_name"] is None
+    assert public["config"] == config["inside"][0]["config"]
+
+
 def test_layers():
     """Those of a model inside of a model, too."""
     inner = keras.Sequential([keras.layers.Dense(2, name="innermost")])

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import keras
 
-from .. import stack
+from .. import keras_private, stack
 from ..backends import current as backend
 from .optimizer_wrapper import OptimizerWrapper
 
@@ -56,10 +56,15 @@ class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
         return [variable for variable in self.variables if id(variable) not in inner]
 
     # Keras stores the inner variables here, too, and then finds them missing if there are fewer.
+    _newer_state = frozenset()
     save_own_variables = OptimizerWrapper.save_own_variables
     load_own_variables = OptimizerWrapper.load_own_variables
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of `__init__`."""
+        return keras_private.with_public_classes(super().get_config())
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict | None = None) -> Self:
         """The optimizer that `get_config` described."""
-        return super().from_config(dict(config), custom_objects)
+        return super().from_config(keras_private.with_public_classes(config), custom_objects)

@@ -537,10 +537,11 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`, read from the attributes of the same names."""
-        return {
+        config = {
             name: keras.saving.serialize_keras_object(self._argument(name))
             for name in _arguments_of(type(self).__init__)
         }
+        return keras_private.with_public_classes(config)
 
     def _argument(self, name: str) -> Any:
         if not hasattr(self, name):
@@ -554,6 +555,7 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict | None = None) -> Self:
         """The wrapper that `get_config` described."""
+        config = keras_private.with_public_classes(config)
         return cls(
             **{
                 name: keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
