@@ -1,4 +1,4 @@
-"""Comparisons of optimizers on real tasks: needs `pip install "stepwrap[experiments]"`."""
+"""Comparisons of optimizers on real tasks: needs the extra `experiments`."""
 
 try:
     from .comparing import compare
@@ -10,7 +10,8 @@ except ModuleNotFoundError as error:
     if error.name not in ("matplotlib", "rich", "sklearn"):
         raise
     raise ModuleNotFoundError(
-        f"stepwrap.experiments needs {error.name}. Run: pip install 'stepwrap[experiments]'",
+        f"stepwrap.experiments needs {error.name}. "
+        'In the clone of stepwrap, run: pip install ".[experiments]"',
         name="stepwrap.experiments",
     ) from error
 

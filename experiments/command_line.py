@@ -56,7 +56,8 @@ def _start_again(backend: str, arguments: Sequence[str]) -> None:
     """Runs the command anew: Keras reads its backend once, when it is imported."""
     if importlib.util.find_spec(backend) is None:
         print(
-            f"stepwrap: {backend} is not installed. Run: pip install 'stepwrap[{backend}]'",
+            f"stepwrap: {backend} is not installed. "
+            f'In the clone of stepwrap, run: pip install ".[{backend}]"',
             file=sys.stderr,
         )
         raise SystemExit(2)

@@ -231,7 +231,7 @@ def test_a_backend_that_is_not_installed(monkeypatch, capsys):
     other = "jax" if BACKEND == "tensorflow" else "tensorflow"
     monkeypatch.setattr(command_line.importlib.util, "find_spec", lambda name: None)
     error = refused(capsys, *COMPARE, "--backend", other)
-    assert f"pip install 'stepwrap[{other}]'" in error
+    assert f'pip install ".[{other}]"' in error
 
 
 def test_an_error_shows_where_it_comes_from_if_asked(capsys):
@@ -248,7 +248,8 @@ def test_an_extra_that_is_missing_is_named(extra, monkeypatch, capsys):
     monkeypatch.delattr(stepwrap, "experiments")
     assert program.main() == 2
     error = capsys.readouterr().err
-    assert f"needs {extra}. Run: pip install 'stepwrap[experiments]'" in error
+    assert f"stepwrap.experiments needs {extra}. In the clone of stepwrap, run: " in error
+    assert 'pip install ".[experiments]"' in error
 
 
 # Reproductions.

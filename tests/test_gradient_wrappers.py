@@ -1,5 +1,7 @@
 """Wrappers of gradients, against their formulas in NumPy."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -188,6 +190,36 @@ def test_a_zero_gradient_stays_zero():
             optimizer = wrap(Recorder(0.1))
             optimizer.apply([ops.zeros(v.shape, v.dtype) for v in variables], variables)
             assert all(np.all(given == 0) for given in optimizer.inner_optimizer.given)
+
+
+def on_a_parabola(optimizer, steps=100):
+    """The first loss, the last one, and the norms of the weights."""
+    minimum = np.array([1.0, -1.0, 1.0], "float32")
+    variable = keras.Variable(np.array([-1.0, 10.0, 1.0]), dtype="float32")
+    weights = [*cases.values([variable])]
+    for _ in range(steps):
+        optimizer.apply([ops.convert_to_tensor(2 * (weights[-1] - minimum))], [variable])
+        weights += cases.values([variable])
+    losses = [np.sum((one - minimum) ** 2) for one in weights]
+    return losses[0], losses[-1], [np.linalg.norm(one) for one in weights]
+
+
+def test_the_orthogonal_gradient_may_run_away_as_its_docstring_says():
+    def by_the_formula(rate=0.1, steps=100):
+        weights, minimum = np.array([-1.0, 10.0, 1.0]), np.array([1.0, -1.0, 1.0])
+        for _ in range(steps):
+            weights = weights - rate * orthogonal([weights], [2 * (weights - minimum)])[0]
+        return np.sum((weights - minimum) ** 2)
+
+    first, last, norms = on_a_parabola(stepwrap.OrthogonalGradient(keras.optimizers.SGD(0.1)))
+    assert last == pytest.approx(by_the_formula(), rel=1e-4)
+    words = f"risen from {first:.0f} to {by_the_formula():,.0f}"
+    assert words in " ".join(stepwrap.OrthogonalGradient.__doc__.split())
+    assert all(after > before for before, after in itertools.pairwise(norms))
+    assert on_a_parabola(keras.optimizers.SGD(0.1), 50)[1] < 1e-6
+    decayed = keras.optimizers.SGD(0.1, weight_decay=0.5)
+    _, last, norms = on_a_parabola(stepwrap.OrthogonalGradient(decayed), 50)
+    assert last < first and norms[-1] < norms[0]
 
 
 # Gradients that are not finite.

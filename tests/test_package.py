@@ -2,9 +2,11 @@
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 
 import pytest
@@ -72,3 +74,25 @@ def test_the_wheel_works(wheel, tmp_path):
 
 def test_the_changelog_has_this_version():
     assert f"## {stepwrap.__version__}\n" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_every_line_that_installs_does_so_from_a_clone_with_extras_that_there_are():
+    """The package is in no index that a reader is sure to reach."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    tracked = subprocess.run(
+        ["git", "ls-files", "*.md", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    lines = {
+        name: re.findall(r"pip install\s+(.*?)(?:`|\s*#|\s*$)", (ROOT / name).read_text(), re.M)
+        for name in tracked
+        if not name.startswith("tests/")
+    }
+    assert len(lines["README.md"]) == 2
+    for name, installed in lines.items():
+        for what in installed:
+            form = re.match(r'"\.\[([\w,{}]+)\]"', what)
+            assert form, f"{name}: pip install {what}"
+            for extra in form[1].split(","):
+                assert extra in extras or extra == "{backend}", f"{name}: {extra}"

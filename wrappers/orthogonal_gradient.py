@@ -24,6 +24,13 @@ class OrthogonalGradient(OptimizerWrapper):
     which have no other direction, and gradients of zero weights stay as they are, and so do
     gradients that are not finite or so large that their squares are not.
 
+    When not to use it: where weights have a size to find. A step of SGD at right angles to
+    the weights makes them longer, each one, and none makes them shorter. That does no harm
+    where their scale hardly changes the output, as before a normalization. But on the parabola
+    ‖w − (1, −1, 1)‖² from (−1, 10, 1), where SGD(0.1) ends at the minimum, with this wrapper it
+    runs away: after 100 steps the loss has risen from 125 to 2,874, with the authors' formula
+    likewise. Enough `weight_decay` of the inner optimizer holds it.
+
     Args:
         inner_optimizer: The optimizer to wrap: an instance, a Keras name or a config.
         name: The wrapper's name. Default: made from the class name.
