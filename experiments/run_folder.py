@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-import importlib.metadata
+import importlib
 import json
 import os
 import pathlib
@@ -126,12 +126,12 @@ def _command() -> str:
 
 def versions() -> dict[str, str]:
     """What results depend on beside the settings."""
-    backend = keras.backend.backend()
-    names = ("keras", "numpy", backend)
+    names = ("keras", "numpy", keras.backend.backend())
     return {
         "python": platform.python_version(),
         "stepwrap": __version__,
-        **{name: importlib.metadata.version(name) for name in names},
+        # Of the module: what was installed may have another name, such as tensorflow-cpu.
+        **{name: importlib.import_module(name).__version__ for name in names},
     }
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import importlib.metadata
 import json
 import math
 
@@ -16,7 +17,17 @@ pytest.importorskip("matplotlib")
 import stepwrap
 from cases import BACKEND
 from pretended_training import pretend_training
-from stepwrap.experiments import Comparison, Record, Task, compare, jobs, report, sweep, tables
+from stepwrap.experiments import (
+    Comparison,
+    Record,
+    Task,
+    compare,
+    jobs,
+    report,
+    run_folder,
+    sweep,
+    tables,
+)
 from stepwrap.experiments.sweeping import parse_learning_rates
 
 X = np.random.default_rng(0).normal(size=(12, 3)).astype("float32")
@@ -229,6 +240,15 @@ def test_another_run_is_not_overwritten(run, trained, tmp_path):
     with pytest.raises(FileExistsError, match=r"another run \(epochs: 2 there, 3 here\).*--force"):
         run(STACKS, epochs=3)
     assert run(STACKS, epochs=3, force=True).epochs == 3
+
+
+def test_the_backend_may_be_installed_under_another_name(monkeypatch):
+    def version(name):  # as with tensorflow-cpu
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    assert run_folder.versions()["keras"] == keras.__version__
+    assert run_folder.versions()[BACKEND]
 
 
 def test_force_starts_anew_and_leaves_other_files_alone(run, trained, tmp_path):
