@@ -661,6 +661,66 @@ def test_runs_of_different_lengths_end_in_nan():
     assert comparison.divergences("a") == {1: 2}
 
 
+def two(**finals):
+    """Two optimizers, for which quantities were measured at the end of each of two seeds."""
+
+    def one(seed, number):
+        values = {
+            name: np.array([np.nan, values[number] + seed]) for name, values in finals.items()
+        }
+        return Record(epochs={**values, "seconds": np.ones(2)}, steps={"loss": np.ones(4)})
+
+    records = {name: [one(seed, place) for seed in (0, 1)] for place, name in enumerate("ab")}
+    return Comparison("digits", 2, False, records)
+
+
+def test_a_comparison_is_shown_in_a_line():
+    assert repr(two(loss=(1, 2))) == "<Comparison on digits: 2 optimizers, 2 epochs, 2 seeds>"
+
+
+@pytest.mark.parametrize(
+    ("finals", "best"),
+    [
+        (dict(loss=(1, 2)), "a"),
+        (dict(loss=(1, 2), val_loss=(2, 1)), "b"),
+        (dict(loss=(1, 2), val_loss=(1, 2), val_accuracy=(1, 2)), "b"),
+        (dict(loss=(2, 1), val_loss=(2, 1), val_mean_absolute_error=(1, 2)), "a"),
+        (dict(loss=(2, 1), val_loss=(1, 2), val_mean_io_u=(1, 2)), "b"),
+        (dict(loss=(2, 1), val_loss=(1, 2), val_swing=(2, 1)), "a"),
+        (dict(loss=(np.nan, 2)), "b"),
+    ],
+)
+def test_the_best_is_that_of_the_test_data(finals, best):
+    assert two(**finals).best() == best
+
+
+def test_the_best_by_a_quantity_that_is_named():
+    comparison = two(loss=(1, 2), val_accuracy=(1, 2), val_swing=(1, 2))
+    assert comparison.best("loss") == "a"
+    assert comparison.best("val_swing", highest=True) == "b"
+    with pytest.raises(ValueError, match="'val_swing' is to be high or low is not known"):
+        comparison.best("val_swing")
+    with pytest.raises(ValueError, match=r"`quantity` must be one of .*'val_speed'"):
+        comparison.best("val_speed")
+    with pytest.raises(ValueError, match="There is no best"):
+        two(loss=(np.nan, np.nan)).best()
+
+
+def test_a_comparison_gives_its_table_and_a_data_frame(monkeypatch):
+    comparison = two(loss=(1, 2), val_accuracy=(0.1, 0.2))
+    assert comparison.table().splitlines()[2] == "| a | 1.50 ± 0.5 | 60.0 % ± 50.0 | 1 |"
+    monkeypatch.setitem(sys.modules, "pandas", None)  # as if it were not there
+    with pytest.raises(ModuleNotFoundError, match="Run: pip install pandas"):
+        comparison.to_dataframe()
+    frames = types.SimpleNamespace(DataFrame=lambda rows, columns: (columns, rows))
+    monkeypatch.setitem(sys.modules, "pandas", frames)
+    columns, rows = comparison.to_dataframe()
+    assert columns[:3] == ["optimizer", "seed", "epoch"]
+    assert len(rows) == 2 * 2 * 2
+    assert rows[-1][:3] == ["b", 1, 2]
+    assert rows[-1][columns.index("loss")] == 3
+
+
 def test_a_table_has_a_row_for_each_stack():
     records = {"adam | normalized": [record([3.0, 1.0]), record([3.0, 2.0])]}
     comparison = Comparison("t", 2, False, records)
