@@ -30,7 +30,15 @@ def compare(
     The folder `output` gets the settings and versions (run.json), a record of every step of
     each optimizer and seed, a table, the results by epoch and at the end as CSV and JSON, and
     pictures. If a run is interrupted, the same call continues it: what was trained is kept, but
-    for the seed that was being trained. Training that diverges is reported, and the others go on.
+    for the seed that was being trained. A call with other stacks or more seeds trains only what the
+    folder does not hold yet; results and pictures are of what the last call asked for. Training
+    that diverges is reported, and the others go on.
+
+    The folder is for one model and one set of data, and a name in it for one optimizer: where any
+    of them has changed, the call is refused, and says what it is. What is compared are the model's
+    configuration, its loss and metrics, the code of the functions that make it and the optimizers,
+    the initial weights of seed 0, and the data: of an array above 256 MB parts from everywhere, of
+    a data set its first elements.
 
         compare(["adam(1e-3)", "adam(1e-3) | normalized"], "digits-mlp", epochs=20)
 
@@ -57,7 +65,7 @@ def compare(
     Raises:
         TypeError, ValueError: If an argument makes no sense, a stack is no optimizer, or the
             task has no such model or data.
-        FileExistsError: If the folder holds another run.
+        FileExistsError: If the folder holds another run, or other files.
         OSError: If the folder cannot be written to; or data is not found.
     """
     plan = Plan(

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from ..checks import listed
+from . import tables
 from .record import Record
 
+# Parts of names of metrics, and whether more is better.
+BETTER = {
+    **dict.fromkeys(("loss", "error", "crossentropy", "divergence", "hinge", "poisson"), False),
+    **dict.fromkeys(("mse", "mae", "rmse", "mape", "msle", "cosh", "perplexity"), False),
+    **dict.fromkeys(("accuracy", "acc", "auc", "precision", "recall", "score", "f1", "r2"), True),
+    **dict.fromkeys(("sensitivity", "specificity", "similarity", "correlation", "iou"), True),
+}
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """Several optimizers on one task.
 
@@ -25,6 +37,12 @@ class Comparison:
     epochs: int
     full_batch: bool
     records: Mapping[str, Sequence[Record]]
+
+    def __repr__(self) -> str:
+        optimizers = tables.counted(len(self.records), "optimizer")
+        seeds = tables.counted(self.seeds, "seed")
+        epochs = tables.counted(self.epochs, "epoch")
+        return f"<Comparison on {self.task}: {optimizers}, {epochs}, {seeds}>"
 
     @property
     def seeds(self) -> int:
@@ -70,6 +88,64 @@ class Comparison:
         diverged = [record.diverged_at is not None for record in self.records[name]]
         return np.where(diverged, np.nan, values)
 
+    def best(self, quantity: str | None = None, highest: bool | None = None) -> str:
+        """The optimizer with the best mean at the end; one that diverged from any seed is none.
+
+        Args:
+            quantity: By what. Default: None, for `deciding`: a metric of the test data if there is
+                one, else the loss of them, else the training loss.
+            highest: Whether more is better. Default: None, for what the quantity's name tells: an
+                accuracy is to be high, a loss or an error low.
+
+        Raises:
+            ValueError: If nothing of that name was measured, its name does not tell whether it is
+                to be high, or all diverged.
+        """
+        quantity = quantity or self.deciding
+        if quantity not in self.quantities:
+            raise ValueError(
+                f"`quantity` must be one of {listed(self.quantities)}. Received: {quantity!r}"
+            )
+        highest = _is_better_high(quantity) if highest is None else highest
+        if highest is None:
+            raise ValueError(
+                f"Whether {quantity!r} is to be high or low is not known. Pass `highest=True` or "
+                "`highest=False`."
+            )
+        means = {name: self.final(name, quantity).mean() for name in self.records}
+        finite = {name: mean for name, mean in means.items() if np.isfinite(mean)}
+        if not finite:
+            raise ValueError(f"There is no best: no optimizer reached the end with a {quantity}.")
+        return (max if highest else min)(finite, key=finite.get)
+
+    @property
+    def deciding(self) -> str:
+        """The quantity that tells which optimizer is best, unless another is named."""
+        of_test_data = [name for name in self.quantities if name.startswith("val_")]
+        of_test_data.sort(key=lambda name: (name.endswith("loss"), name != "val_loss"))
+        known = [name for name in of_test_data if _is_better_high(name) is not None]
+        return [*known, "loss"][0]
+
+    def table(self) -> str:
+        """The results at the end, mean ± standard deviation over the seeds, in Markdown."""
+        rows = map(tables.coded, tables.rows(self))
+        return tables.markdown(tables.columns(self), rows)
+
+    def to_dataframe(self) -> Any:
+        """A pandas data frame with a row for each optimizer, seed and epoch, as in results.csv.
+
+        Raises:
+            ModuleNotFoundError: If pandas is not installed.
+        """
+        try:
+            import pandas
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                "`to_dataframe` needs pandas. Run: pip install pandas", name="pandas"
+            ) from error
+        columns, *rows = tables.by_epoch(self)
+        return pandas.DataFrame(rows, columns=columns)
+
     def divergences(self, name: str) -> dict[int, int]:
         """The step at which training diverged, by seed."""
         return {
@@ -77,3 +153,9 @@ class Comparison:
             for seed, record in enumerate(self.records[name])
             if record.diverged_at is not None
         }
+
+
+def _is_better_high(quantity: str) -> bool | None:
+    """Whether more of it is better, as far as its name tells: its last known part decides."""
+    parts = re.sub("io_u", "iou", quantity.lower()).split("_")
+    return next((BETTER[part] for part in reversed(parts) if part in BETTER), None)

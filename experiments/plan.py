@@ -15,6 +15,7 @@ import rich.console
 
 from .. import checks
 from ..text import parse
+from . import fingerprint
 from .comparison import Comparison
 from .jobs import Job, run_all
 from .progress import Progress
@@ -55,20 +56,16 @@ class Plan:
         self._load = functools.partial(load_task, task, data, samples)
         self.task = self._load()
         self.epochs = epochs or self.task.epochs
-        for make in self.stacks.values():
-            _optimizer(make)  # whatever is wrong with one is said before training starts
+        # Whatever is wrong with one is said before training starts.
+        stacks = {name: _fingerprint(make) for name, make in self.stacks.items()}
         settings = {
             "task": self.task.name,
-            "stacks": {
-                name: make if isinstance(make, str) else "a function"
-                for name, make in self.stacks.items()
-            },
             "epochs": self.epochs,
-            "seeds": list(range(self.seeds)),
             "samples": samples,
             "batch_size": self.task.batch_size,
+            "fingerprint": fingerprint.of_task(self.task),
         }
-        self.folder = RunFolder(output, settings, force)
+        self.folder = RunFolder(output, settings, stacks, self.seeds, force)
         steps = self.epochs * steps_per_epoch(self.task)
         of_records = len(self.stacks) * self.seeds * (16 * steps + 2**12)
         self.folder.start(of_records + 4 * 2**20)  # and pictures
@@ -80,8 +77,8 @@ class Plan:
             console: Where progress is shown.
         """
         wanted = [
-            Job(name, make, seed, self.epochs, self.folder.record(number, seed))
-            for number, (name, make) in enumerate(self.stacks.items())
+            Job(name, make, seed, self.epochs, self.folder.record(name, seed))
+            for name, make in self.stacks.items()
             for seed in range(self.seeds)
         ]
         missing = [job for job in wanted if not job.path.exists()]
@@ -141,6 +138,11 @@ def _named(stacks: Stacks) -> dict[str, str | Callable]:
         twice = next(text for text in stacks if list(stacks).count(text) > 1)
         raise ValueError(f"`stacks` must be different from each other. Received twice: {twice!r}")
     return named
+
+
+def _fingerprint(make: str | Callable) -> dict[str, str]:
+    keras.utils.set_random_seed(0)  # wrappers may draw seeds
+    return fingerprint.of_optimizer(make, _optimizer(make))
 
 
 def _optimizer(make: str | Callable) -> keras.optimizers.Optimizer:

@@ -40,19 +40,14 @@ def show_files(folder: RunFolder, console: rich.console.Console) -> None:
 
 def caption(comparison: Comparison, words: str = "mean and range") -> str:
     """What the results are of, and what is shown of the seeds."""
-    epochs = counted(comparison.epochs, "epoch")
+    epochs = tables.counted(comparison.epochs, "epoch")
     return f"{comparison.task}, {epochs}, {over_seeds(comparison, words)}"
 
 
 def over_seeds(comparison: Comparison, words: str) -> str:
     """What is shown of the seeds, if there are several."""
-    seeds = counted(comparison.seeds, "seed")
+    seeds = tables.counted(comparison.seeds, "seed")
     return seeds if comparison.seeds == 1 else f"{words} over {seeds}"
-
-
-def counted(number: int, noun: str) -> str:
-    """A number of things, such as "1 seed" or "3 seeds"."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def result_panels(comparison: Comparison) -> list[Panel]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
-import importlib.metadata
+import importlib
 import json
 import os
 import pathlib
@@ -11,6 +12,7 @@ import platform
 import shlex
 import shutil
 import sys
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
@@ -19,14 +21,18 @@ from .. import __version__
 
 SETTINGS = "run.json"
 RECORDS = "records"
+REMEDY = "Choose another `output`, or overwrite it with `force` (`--force`)."
 
 
 class RunFolder:
-    """A folder that belongs to one run, which continues where it was interrupted.
+    """A folder that belongs to one run, which continues where it was interrupted, or grows.
 
     Args:
         path: The folder; it is made if need be.
-        settings: What decides the results: no other run is continued here.
+        settings: What decides the results of every optimizer: no other run is continued here.
+        stacks: The optimizers that are asked for, by name, each as `fingerprint.of_optimizer` has
+            it. Later others may be asked for, but by no name another one.
+        seeds: How many seeds each is trained from. Later there may be more, or fewer.
         force: Whether to start anew, and overwrite what is there. Default: False.
 
     Raises:
@@ -35,43 +41,63 @@ class RunFolder:
     """
 
     def __init__(
-        self, path: str | os.PathLike, settings: dict[str, Any], force: bool = False
+        self,
+        path: str | os.PathLike,
+        settings: dict[str, Any],
+        stacks: Mapping[str, Mapping[str, str]],
+        seeds: int,
+        force: bool = False,
     ) -> None:
         self.path = pathlib.Path(path)
         # As JSON gives them back.
-        self.settings = json.loads(json.dumps({**settings, "versions": versions()}))
+        self._shared = json.loads(json.dumps({**settings, "versions": versions()}))
+        self.settings = {
+            **self._shared,
+            "stacks": {name: stack["optimizer"] for name, stack in stacks.items()},
+            "seeds": list(range(seeds)),
+        }
+        # All that the folder is for, in the order of the numbers of the records.
+        self._held: dict[str, dict[str, Any]] = {}
         if force:
             self._clear()
         else:
-            self._check()
+            self._check(stacks)
+        for name, stack in stacks.items():
+            before = self._held.get(name, {"seeds": []})["seeds"]
+            self._held[name] = {**stack, "seeds": max(before, self.settings["seeds"], key=len)}
         try:
             (self.path / RECORDS).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise unwritable(self.path, error) from error
 
-    def _check(self) -> None:
+    def _check(self, stacks: Mapping[str, Mapping[str, str]]) -> None:
+        """Reads what the folder holds, and refuses what does not belong to it."""
         if not self.path.is_dir() or not any(self.path.iterdir()):
             return
-        remedy = "Choose another `output`, or overwrite it with `force` (`--force`)."
         try:
-            there = json.loads((self.path / SETTINGS).read_text(encoding="utf-8"))["settings"]
+            about = json.loads((self.path / SETTINGS).read_text(encoding="utf-8"))
+            there, self._held = about["settings"], about.get("holds", {})
         except FileNotFoundError:
             raise FileExistsError(
-                f"The output folder {self.path} holds files that are no run of stepwrap. {remedy}"
+                f"The output folder {self.path} holds files that are no run of stepwrap. {REMEDY}"
             ) from None
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             raise FileExistsError(
-                f"{self.path / SETTINGS} cannot be read: the run there may be broken. {remedy}"
+                f"{self.path / SETTINGS} cannot be read: the run there may be broken. {REMEDY}"
             ) from None
-        differences = [
-            f"{name}: {there.get(name)!r} there, {self.settings.get(name)!r} here"
-            for name in {**there, **self.settings}
-            if there.get(name) != self.settings.get(name)
+        if "fingerprint" not in there:
+            raise FileExistsError(
+                f"The output folder {self.path} holds a run of an earlier stepwrap, which did not "
+                "note what model and data it trained: whether they are the same cannot be told. "
+                f"{REMEDY}"
+            )
+        changes = [
+            *_changes_of_settings({name: there.get(name) for name in self._shared}, self._shared),
+            *_changes_of_stacks(self._held, stacks),
         ]
-        if differences:
+        if changes:
             raise FileExistsError(
-                f"The output folder {self.path} holds another run ({'; '.join(differences)}). "
-                f"{remedy}"
+                f"The output folder {self.path} holds another run ({'; '.join(changes)}). {REMEDY}"
             )
 
     def _clear(self) -> None:
@@ -95,21 +121,26 @@ class RunFolder:
                 for _ in range(-(-size // 2**20)):
                     file.write(bytes(2**20))
                 os.fsync(file.fileno())
-            about = {
-                "command": _command(),
-                "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-                "settings": self.settings,
-            }
-            if not (self.path / SETTINGS).exists():
-                self.write(SETTINGS, json.dumps(about, indent=2) + "\n")
+            self._write_settings()
         except OSError as error:
             raise unwritable(self.path, error) from error
         finally:
             probe.unlink(missing_ok=True)
 
-    def record(self, stack: int, seed: int) -> pathlib.Path:
-        """Where the record of a stack, by its number, and a seed is."""
-        return self.path / RECORDS / f"{stack:02d}_seed{seed}.npz"
+    def _write_settings(self) -> None:
+        """Says what is asked for, and what the folder holds, unless that is written already."""
+        what = {"settings": self.settings, "holds": self._held}
+        with contextlib.suppress(FileNotFoundError):
+            there = json.loads((self.path / SETTINGS).read_text(encoding="utf-8"))
+            if {name: there[name] for name in what} == what:
+                return
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        about = {"command": _command(), "started": now, **what}
+        self.write(SETTINGS, json.dumps(about, indent=2) + "\n")
+
+    def record(self, name: str, seed: int) -> pathlib.Path:
+        """Where the record of an optimizer and a seed is."""
+        return self.path / RECORDS / f"{list(self._held).index(name):02d}_seed{seed}.npz"
 
     def write(self, name: str, text: str) -> pathlib.Path:
         """Writes a text file, whole or not at all."""
@@ -119,6 +150,33 @@ class RunFolder:
         return self.path / name
 
 
+def _changes_of_settings(there: Mapping, here: Mapping) -> Iterator[str]:
+    """What is not the same, and what it is where that tells a user something."""
+    for name, other in here.items():
+        one = there.get(name)
+        if one == other:
+            continue
+        if name == "fingerprint":
+            yield from (f"{part}: not the same" for part in other if one.get(part) != other[part])
+        elif isinstance(one, dict) and isinstance(other, dict):
+            yield from _changes_of_settings(
+                {f"{name} of {key}": one.get(key) for key in {**one, **other}},
+                {f"{name} of {key}": other.get(key) for key in {**one, **other}},
+            )
+        else:
+            yield f"{name}: {one!r} there, {other!r} here"
+
+
+def _changes_of_stacks(there: Mapping, here: Mapping) -> Iterator[str]:
+    """Which names mean another optimizer now."""
+    for name in here:
+        one, other = there.get(name, here[name]), here[name]
+        if one["optimizer"] != other["optimizer"]:
+            yield f"optimizer {name!r}: {one['optimizer']} there, {other['optimizer']} here"
+        elif one.get("code") != other.get("code"):
+            yield f"optimizer {name!r}: not the same, nor is its code"
+
+
 def _command() -> str:
     program = pathlib.Path(sys.argv[0]).name
     return shlex.join(["stepwrap" if program == "__main__.py" else program, *sys.argv[1:]])
@@ -126,12 +184,12 @@ def _command() -> str:
 
 def versions() -> dict[str, str]:
     """What results depend on beside the settings."""
-    backend = keras.backend.backend()
-    names = ("keras", "numpy", backend)
+    names = ("keras", "numpy", keras.backend.backend())
     return {
         "python": platform.python_version(),
         "stepwrap": __version__,
-        **{name: importlib.metadata.version(name) for name in names},
+        # Of the module: what was installed may have another name, such as tensorflow-cpu.
+        **{name: importlib.import_module(name).__version__ for name in names},
     }
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import rich.box
@@ -13,7 +14,9 @@ import rich.markup
 import rich.table
 
 from ..optimizers import catalogue as optimizers
-from .comparison import Comparison
+
+if TYPE_CHECKING:
+    from .comparison import Comparison
 
 NAMES = {
     "loss": "training loss",
@@ -89,6 +92,11 @@ def heading(quantity: str) -> str:
     return NAMES.get(quantity, quantity.replace("val_", "test ").replace("_", " "))
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things, such as "1 seed" or "3 seeds"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def mean_and_deviation(quantity: str, values: np.ndarray) -> str:
     """Over seeds, if there are several; an accuracy in per cent, anything else to three digits."""
     several = len(values) > 1
@@ -99,17 +107,21 @@ def mean_and_deviation(quantity: str, values: np.ndarray) -> str:
 
 def as_csv(comparison: Comparison) -> str:
     """A row for each optimizer, seed and epoch."""
-    quantities = comparison.quantities
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["optimizer", "seed", "epoch", *quantities, "diverged_at_step"])
+    csv.writer(text, lineterminator="\n").writerows(by_epoch(comparison))
+    return text.getvalue()
+
+
+def by_epoch(comparison: Comparison) -> Iterator[list[Any]]:
+    """The headings, and a row for each optimizer, seed and epoch."""
+    quantities = comparison.quantities
+    yield ["optimizer", "seed", "epoch", *quantities, "diverged_at_step"]
     for name in comparison.records:
         values = [comparison.by_epoch(name, quantity) for quantity in quantities]
         for seed, record in enumerate(comparison.records[name]):
             for epoch in range(len(record.epochs["seconds"])):
                 numbers = [value[seed, epoch] for value in values]
-                writer.writerow([name, seed, epoch + 1, *numbers, record.diverged_at])
-    return text.getvalue()
+                yield [name, seed, epoch + 1, *numbers, record.diverged_at]
 
 
 def as_json(comparison: Comparison, about: Mapping) -> str:

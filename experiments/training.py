@@ -35,11 +35,7 @@ def train(
     Raises:
         TypeError, ValueError: If the task's model cannot be used.
     """
-    keras.utils.set_random_seed(seed)
-    optimizer, trace = traced(make_optimizer())
-    keras.utils.set_random_seed(seed)  # again: wrappers may have drawn seeds
-    model = _checked(task.model(optimizer), trace)
-
+    model, trace = seeded_model(task, make_optimizer, seed)
     reader, clock = TraceReader(trace), Clock()
     tick = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: on_epoch())
     history = keras.callbacks.History()
@@ -66,6 +62,20 @@ def train(
         stopped=stopped,
         diverged_at=diverged_at,
     )
+
+
+def seeded_model(
+    task: Task, make_optimizer: Callable[[], keras.optimizers.Optimizer], seed: int
+) -> tuple[keras.Model, StepTrace]:
+    """The task's model as it is before training, and the trace in its optimizer.
+
+    Raises:
+        TypeError, ValueError: If the task's model cannot be used.
+    """
+    keras.utils.set_random_seed(seed)
+    optimizer, trace = traced(make_optimizer())
+    keras.utils.set_random_seed(seed)  # again: wrappers may have drawn seeds
+    return _checked(task.model(optimizer), trace), trace
 
 
 def _arguments(task: Task) -> dict[str, Any]:

@@ -2,8 +2,14 @@
 
 import csv
 import dataclasses
+import importlib.metadata
 import json
 import math
+import os
+import runpy
+import subprocess
+import sys
+import types
 
 import keras
 import numpy as np
@@ -16,7 +22,19 @@ pytest.importorskip("matplotlib")
 import stepwrap
 from cases import BACKEND
 from pretended_training import pretend_training
-from stepwrap.experiments import Comparison, Record, Task, compare, jobs, report, sweep, tables
+from stepwrap.experiments import (
+    Comparison,
+    Record,
+    Task,
+    compare,
+    digests,
+    fingerprint,
+    jobs,
+    report,
+    run_folder,
+    sweep,
+    tables,
+)
 from stepwrap.experiments.sweeping import parse_learning_rates
 
 X = np.random.default_rng(0).normal(size=(12, 3)).astype("float32")
@@ -231,6 +249,33 @@ def test_another_run_is_not_overwritten(run, trained, tmp_path):
     assert run(STACKS, epochs=3, force=True).epochs == 3
 
 
+def test_an_older_run_that_noted_no_model_and_no_data_is_not_continued(run, trained, tmp_path):
+    run(STACKS)
+    path = tmp_path / "run" / "run.json"
+    about = json.loads(path.read_text())
+    del about["settings"]["fingerprint"], about["holds"]  # as stepwrap 0.6 wrote it
+    path.write_text(json.dumps(about))
+    with pytest.raises(FileExistsError, match=r"earlier stepwrap, which did not note what .*force"):
+        run(STACKS)
+
+
+def test_another_version_is_named(run, trained, monkeypatch):
+    run(STACKS)
+    before = {**run_folder.versions(), "keras": "3.0"}
+    monkeypatch.setattr(run_folder, "versions", lambda: before)
+    with pytest.raises(FileExistsError, match=r"\(versions of keras: '.*' there, '3.0' here\)"):
+        run(STACKS)
+
+
+def test_the_backend_may_be_installed_under_another_name(monkeypatch):
+    def version(name):  # as with tensorflow-cpu
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    assert run_folder.versions()["keras"] == keras.__version__
+    assert run_folder.versions()[BACKEND]
+
+
 def test_force_starts_anew_and_leaves_other_files_alone(run, trained, tmp_path):
     run(STACKS)
     notes = tmp_path / "run" / "notes.txt"
@@ -239,6 +284,235 @@ def test_force_starts_anew_and_leaves_other_files_alone(run, trained, tmp_path):
     run(STACKS[:1], force=True)
     assert notes.read_text() == "mine"
     assert not old.exists()
+
+
+def test_more_stacks_and_more_seeds_train_only_what_is_new(run, trained, tmp_path):
+    first = run(STACKS[:1])
+    trained.clear()
+    second = run(STACKS[::-1])
+    assert trained == [0, 1]
+    assert list(second.records) == STACKS[::-1]
+    assert all(map(same, first.records[STACKS[0]], second.records[STACKS[0]]))
+    trained.clear()
+    assert run(STACKS, seeds=3).seeds == 3
+    assert trained == [2, 2]
+    trained.clear()
+    assert run(STACKS[1:], seeds=1).seeds == 1
+    assert trained == []
+    folder = tmp_path / "run"
+    about = json.loads((folder / "run.json").read_text())
+    # What is held, of which this was asked for, and results are shown.
+    assert about["holds"] == {name: {"optimizer": name, "seeds": [0, 1, 2]} for name in STACKS}
+    assert about["settings"]["stacks"] == {STACKS[1]: STACKS[1]}
+    assert about["settings"]["seeds"] == [0]
+    assert json.loads((folder / "results.json").read_text())["results"].keys() == {STACKS[1]}
+    assert len(list((folder / "records").iterdir())) == 6
+
+
+def test_a_name_keeps_its_optimizer(run, trained):
+    run({"mine": "sgd(0.1)"})
+    with pytest.raises(FileExistsError, match=r"'mine': sgd\(0.1\) there, sgd\(0.2\) here"):
+        run({"mine": "sgd(0.2)"})
+
+
+# What is trained, without training.
+
+
+def constant_start(optimizer):
+    model = classifier(optimizer)
+    model.set_weights([np.ones_like(weight) for weight in model.get_weights()])
+    return model
+
+
+def with_loss(weight):
+    """A task whose model has a loss of one's own."""
+
+    def model(optimizer):
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+        model.compile(optimizer, loss=lambda y, logits: weight * keras.ops.mean(logits))
+        return model
+
+    return dataclasses.replace(TASK, model=model)
+
+
+def wider(optimizer):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3)])
+    model.compile(optimizer, loss="mse")
+    return model
+
+
+@pytest.mark.parametrize(
+    ("changed", "what"),
+    [
+        (dict(model=wider), "model: not the same; loss and metrics: not the same; initial weights"),
+        (dict(model=constant_start), r"run \(initial weights: not the same"),
+        (dict(train=(X[:8] + 1, Y[:8])), r"run \(training data: not the same\)"),
+        (dict(train=(X[:8], 1 - Y[:8])), r"run \(training data: not the same\)"),
+        (dict(test=None), r"run \(test data: not the same\)"),
+    ],
+)
+def test_another_model_or_other_data_are_another_run(changed, what, run, trained):
+    run(STACKS)
+    with pytest.raises(FileExistsError, match=rf"{what}.*--force"):
+        run(STACKS, dataclasses.replace(TASK, **changed))
+
+
+def test_another_loss_of_ones_own_is_another_run(run, trained):
+    run(STACKS, with_loss(1.0))
+    trained.clear()
+    run(STACKS, with_loss(1.0))
+    assert trained == []
+    with pytest.raises(FileExistsError, match="loss and metrics: not the same"):
+        run(STACKS, with_loss(2.0))
+
+
+def test_another_optimizer_function_is_another_run(run, trained):
+    rate = 0.1
+    stacks = {
+        "changed": lambda: keras.optimizers.SGD(rate),
+        "not": lambda: stepwrap.GradientNoise(keras.optimizers.SGD(0.1)),
+    }
+    run(stacks)
+    rate = 0.2
+    with pytest.raises(FileExistsError, match=r"run \(optimizer 'changed': not the same, nor is"):
+        run(stacks)
+    trained.clear()
+    stacks["not"] = lambda: stepwrap.GradientNoise(keras.optimizers.SGD(0.1))  # a comment
+    rate = 0.1
+    run(stacks)
+    assert trained == []
+
+
+def test_another_code_of_ones_own_wrapper_is_another_run():
+    def wrapper(factor):
+        class Scaled(stepwrap.OptimizerWrapper):
+            def transform_gradients(self, gradients, variables):
+                return [factor * gradient for gradient in gradients]
+
+        return fingerprint.of_optimizer("sgd | scaled", Scaled("sgd"))
+
+    assert wrapper(2) == wrapper(2) != wrapper(3)
+    assert fingerprint.of_optimizer("sgd", keras.optimizers.SGD()) == {"optimizer": "sgd"}
+
+
+SCRIPT = """
+import keras, numpy as np
+from stepwrap.experiments import Task, fingerprint
+
+SIZES = {"hidden": 3}
+KINDS = frozenset(["relu", "tanh", "gelu", "selu"])
+
+class Doubled(keras.layers.Layer):
+    def call(self, inputs):
+        return 2 * inputs
+
+def weighted(y, outputs):
+    return keras.ops.mean((y - outputs) ** 2) * SIZES["hidden"]
+
+def model(optimizer):
+    assert "relu" in KINDS and "relu" in {"relu", "tanh"}
+    inputs = keras.Input((2,))
+    hidden = keras.layers.Dense(SIZES["hidden"])(inputs)
+    hidden = keras.layers.Lambda(lambda value: value + 1)(Doubled()(hidden))
+    model = keras.Model(inputs, keras.layers.Dense(1)(hidden))
+    model.compile(optimizer, loss=weighted, metrics=["mae", weighted])
+    return model
+
+x = np.arange(8, dtype="float32").reshape(4, 2)
+print(fingerprint.of_task(Task("t", model, (x, x[:, :1]))))
+"""
+
+
+def test_the_same_is_the_same_in_another_process_and_the_second_time(tmp_path, capsys):
+    path = tmp_path / "script.py"
+    path.write_text(SCRIPT)
+    for _ in range(2):  # Keras counts its layers
+        runpy.run_path(path)
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == second
+    other = subprocess.run(
+        [sys.executable, path],
+        env={**os.environ, "PYTHONHASHSEED": "7"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert other.stdout.splitlines() == [first]
+    path.write_text(SCRIPT.replace("2 * inputs", "3 * inputs"))
+    runpy.run_path(path)
+    changed = capsys.readouterr().out.splitlines()[0]
+    assert changed != first
+
+
+class Drawn(keras.utils.PyDataset):
+    """Batches that are others each time, or not."""
+
+    def __init__(self, random):
+        super().__init__(workers=0)
+        self.random = random
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        return X[:4] + self.random.normal(), Y[:4]
+
+
+def of_training_data(data):
+    return fingerprint.of_task(Task("t", classifier, data))["training data"]
+
+
+def test_a_data_set_that_draws_its_batches_is_the_same_the_second_time():
+    data = Drawn(np.random.default_rng())
+    assert of_training_data(data) == of_training_data(data)
+    fixed = types.SimpleNamespace(normal=lambda: 0), types.SimpleNamespace(normal=lambda: 1)
+    assert of_training_data(Drawn(fixed[0])) != of_training_data(Drawn(fixed[1]))
+
+
+def test_nothing_is_taken_from_data_that_can_be_gone_through_once():
+    batches = iter([(X[:4], Y[:4]), (X[4:], Y[4:])])
+    of_training_data(batches)
+    assert len(list(batches)) == 2
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="tf.data is TensorFlow's")
+def test_a_tf_data_set_is_known_by_its_first_elements():
+    import tensorflow as tf
+
+    def batches(x):
+        return tf.data.Dataset.from_tensor_slices((x, Y)).batch(4)
+
+    assert of_training_data(batches(X)) == of_training_data(batches(X))
+    assert of_training_data(batches(X)) != of_training_data(batches(X + 1))
+    assert of_training_data(batches(X)) != of_training_data(batches(X).take(2))
+    shuffled = batches(X).shuffle(3)
+    assert of_training_data(shuffled) == of_training_data(shuffled)
+
+
+def test_a_large_array_is_known_by_parts_from_everywhere(monkeypatch):
+    array = np.zeros((100, 100), "float32")
+    monkeypatch.setattr(digests, "WHOLE", 1000)
+    monkeypatch.setattr(digests, "STRETCH", 100)
+    first, last = array.copy(), array.copy()
+    first[0, 0] = last[-1, -1] = 1
+    assert len({digests.digest(one) for one in (array, first, last, array.T[:50], array[1:])}) == 5
+    assert digests.digest(array) == digests.digest(np.asfortranarray(array))
+
+
+def test_what_code_refers_to_counts_and_circles_end():
+    registry = {}
+
+    def made(value):
+        def make():
+            return registry, value
+
+        registry["make"] = make
+        return digests.digest(make)
+
+    assert made(1) == made(1) != made(2)
+    assert digests.digest(len, np.exp, json.dumps) == digests.digest(len, np.exp, json.dumps)
+    assert digests.digest({"a": 1, "b": {2, 3}}) == digests.digest({"b": {3, 2}, "a": 1})
 
 
 def test_a_folder_of_other_files_is_left_alone(run, trained, tmp_path):
@@ -333,9 +607,19 @@ def compiled_with_another(optimizer):
         (lambda optimizer: keras.Sequential(), ValueError, "not compiled with"),
     ],
 )
-def test_a_model_that_cannot_be_compared_is_refused(model, error, message, run):
-    with pytest.raises(error, match=message) as caught:
+def test_a_model_that_cannot_be_compared_is_refused(model, error, message, run, tmp_path):
+    with pytest.raises(error, match=message):
         run(STACKS, Task("mine", model, (X, Y)))
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_error_in_training_says_where_it_happened(run, monkeypatch):
+    def train(*arguments):
+        raise ValueError("too hot")
+
+    monkeypatch.setattr(jobs, "train", train)
+    with pytest.raises(ValueError, match="too hot") as caught:
+        run(STACKS)
     assert caught.value.__notes__ == ["This happened in the training of 'sgd(0.1)' from seed 0."]
 
 
@@ -375,6 +659,66 @@ def test_runs_of_different_lengths_end_in_nan():
     np.testing.assert_equal(comparison.by_step("a", "loss")[1], [5, 5] + 4 * [np.nan])
     np.testing.assert_equal(comparison.final("a", "loss"), [1, np.nan])
     assert comparison.divergences("a") == {1: 2}
+
+
+def two(**finals):
+    """Two optimizers, for which quantities were measured at the end of each of two seeds."""
+
+    def one(seed, number):
+        values = {
+            name: np.array([np.nan, values[number] + seed]) for name, values in finals.items()
+        }
+        return Record(epochs={**values, "seconds": np.ones(2)}, steps={"loss": np.ones(4)})
+
+    records = {name: [one(seed, place) for seed in (0, 1)] for place, name in enumerate("ab")}
+    return Comparison("digits", 2, False, records)
+
+
+def test_a_comparison_is_shown_in_a_line():
+    assert repr(two(loss=(1, 2))) == "<Comparison on digits: 2 optimizers, 2 epochs, 2 seeds>"
+
+
+@pytest.mark.parametrize(
+    ("finals", "best"),
+    [
+        (dict(loss=(1, 2)), "a"),
+        (dict(loss=(1, 2), val_loss=(2, 1)), "b"),
+        (dict(loss=(1, 2), val_loss=(1, 2), val_accuracy=(1, 2)), "b"),
+        (dict(loss=(2, 1), val_loss=(2, 1), val_mean_absolute_error=(1, 2)), "a"),
+        (dict(loss=(2, 1), val_loss=(1, 2), val_mean_io_u=(1, 2)), "b"),
+        (dict(loss=(2, 1), val_loss=(1, 2), val_swing=(2, 1)), "a"),
+        (dict(loss=(np.nan, 2)), "b"),
+    ],
+)
+def test_the_best_is_that_of_the_test_data(finals, best):
+    assert two(**finals).best() == best
+
+
+def test_the_best_by_a_quantity_that_is_named():
+    comparison = two(loss=(1, 2), val_accuracy=(1, 2), val_swing=(1, 2))
+    assert comparison.best("loss") == "a"
+    assert comparison.best("val_swing", highest=True) == "b"
+    with pytest.raises(ValueError, match="'val_swing' is to be high or low is not known"):
+        comparison.best("val_swing")
+    with pytest.raises(ValueError, match=r"`quantity` must be one of .*'val_speed'"):
+        comparison.best("val_speed")
+    with pytest.raises(ValueError, match="There is no best"):
+        two(loss=(np.nan, np.nan)).best()
+
+
+def test_a_comparison_gives_its_table_and_a_data_frame(monkeypatch):
+    comparison = two(loss=(1, 2), val_accuracy=(0.1, 0.2))
+    assert comparison.table().splitlines()[2] == "| a | 1.50 ± 0.5 | 60.0 % ± 50.0 | 1 |"
+    monkeypatch.setitem(sys.modules, "pandas", None)  # as if it were not there
+    with pytest.raises(ModuleNotFoundError, match="Run: pip install pandas"):
+        comparison.to_dataframe()
+    frames = types.SimpleNamespace(DataFrame=lambda rows, columns: (columns, rows))
+    monkeypatch.setitem(sys.modules, "pandas", frames)
+    columns, rows = comparison.to_dataframe()
+    assert columns[:3] == ["optimizer", "seed", "epoch"]
+    assert len(rows) == 2 * 2 * 2
+    assert rows[-1][:3] == ["b", 1, 2]
+    assert rows[-1][columns.index("loss")] == 3
 
 
 def test_a_table_has_a_row_for_each_stack():

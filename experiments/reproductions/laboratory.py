@@ -14,8 +14,9 @@ from .. import tables
 from ..comparison import Comparison
 from ..pictures import Center, Panel, draw
 from ..plan import Plan, Stacks
-from ..report import counted, write_results
+from ..report import write_results
 from ..run_folder import unwritable
+from ..tables import counted
 from ..task import Task
 
 T = TypeVar("T")
