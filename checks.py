@@ -345,6 +345,35 @@ def same_form(what: str, results: Sequence[Any], models: Sequence[Any], model: s
             )
 
 
+def no_gradient(variable: Any, gradient: Any) -> TypeError:
+    """Return the error that says of what cannot become a tensor whose gradient it is."""
+    return TypeError(
+        f"The gradient of {_path(variable)!r} must be a tensor, an array or lists of numbers, of "
+        f"the variable's shape {_shape(variable)}, or None where there is none. "
+        f"Received: {reprlib.repr(gradient)} of type {type(gradient).__name__}."
+    )
+
+
+def gradient_shape(variable: Any, gradient: Any) -> None:
+    """Refuses a gradient of another shape than its variable's."""
+    if gradient.shape == variable.shape:
+        return
+    raise ValueError(
+        f"The gradient of {_path(variable)!r} must have the variable's shape {_shape(variable)}. "
+        f"Received one of shape {_shape(gradient)}. Pass the gradients in the order of the "
+        "variables, each in the shape of its own; `keras.ops.broadcast_to` repeats one that is "
+        "the same for a whole axis."
+    )
+
+
+def _path(variable: Any) -> str:
+    return getattr(variable, "path", variable.name)
+
+
+def _shape(tensor: Any) -> tuple[int, ...]:
+    return tuple(tensor.shape)
+
+
 def scalar(what: str, result: Any) -> None:
     """Refuses a result that is not a scalar tensor."""
     if getattr(result, "shape", None) is None or tuple(result.shape) != ():

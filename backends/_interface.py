@@ -11,7 +11,10 @@ class Backend(Protocol):
     """The functions of a backend module."""
 
     def dense(self, gradient: Any, variable: Any) -> Any:
-        """The gradient as an ordinary tensor of the variable's shape."""
+        """The gradient, a tensor of any kind, an array or lists, as an ordinary tensor.
+
+        It has the variable's dtype, and a static shape: the variable's where it had none.
+        """
 
     def all_finite(self, scalars: Any) -> Any:
         """Whether every scalar of a list, or every number of some blocks, is finite."""

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from jax import numpy as jnp
 
-from . import _assignments, _cautious, _counter_hash
+from . import _assignments, _cautious, _counter_hash, _gradients
 from ._assignments import replaced as replaced
 from ._one_replica import (  # noqa: F401 (part of the interface)
     agree,
@@ -31,8 +31,8 @@ from ._one_replica import (  # noqa: F401 (part of the interface)
 
 
 def dense(gradient: Any, variable: Any) -> Any:
-    """The gradient: JAX has no sparse ones."""
-    return gradient
+    """The gradient, which JAX has no sparse ones of."""
+    return _gradients.tensor(gradient, variable, jax.Array)
 
 
 def all_finite(scalars: Sequence[Any]) -> Any:

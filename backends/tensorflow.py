@@ -13,16 +13,20 @@ import tensorflow as tf
 from tensorflow.python.ops import control_flow_util
 
 from .. import keras_private
-from . import _assignments, _cautious, _counter_hash
+from . import _assignments, _cautious, _counter_hash, _gradients
 from ._assignments import replaced as replaced
 
 
 def dense(gradient: Any, variable: Any) -> Any:
     """The gradient as a tensor; an Embedding's slices are added up into one."""
-    if not isinstance(gradient, tf.IndexedSlices):
-        return gradient
-    # keras.ops.convert_to_tensor would keep the slices, duplicates and all.
-    return tf.ensure_shape(tf.convert_to_tensor(gradient), variable.shape)
+    if isinstance(gradient, (tf.IndexedSlices, keras.Variable)):
+        # keras.ops.convert_to_tensor would keep the slices, duplicates and all.
+        gradient = tf.convert_to_tensor(gradient)
+    gradient = _gradients.tensor(gradient, variable, tf.Tensor)
+    shape = gradient.shape
+    if not shape.is_fully_defined() and shape.is_compatible_with(variable.shape):
+        gradient = tf.ensure_shape(gradient, variable.shape)
+    return gradient
 
 
 def all_finite(scalars: Sequence[Any]) -> Any:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from .. import keras_private
-from . import _assignments
+from . import _assignments, _gradients
 from ._assignments import replaced as replaced
 from ._one_replica import (  # noqa: F401 (part of the interface)
     check_made_together,
@@ -32,7 +32,9 @@ from ._one_replica import (  # noqa: F401 (part of the interface)
 
 def dense(gradient: Any, variable: Any) -> Any:
     """The gradient with its zeros written out, if it is sparse."""
-    return gradient.to_dense() if gradient.is_sparse else gradient
+    if torch.is_tensor(gradient) and gradient.is_sparse:
+        gradient = gradient.to_dense()
+    return _gradients.tensor(gradient, variable, torch.Tensor)
 
 
 def all_finite(scalars: Any) -> Any:

@@ -382,10 +382,19 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
 
     def _true_gradient(self, gradient: Tensor, variable: Variable) -> Tensor:
         """The gradient of the unscaled loss, as a dense tensor."""
-        gradient = backend.dense(gradient, variable)
+        gradient = self._as_tensor(gradient, variable)
         if self.loss_scale_factor is not None:
             gradient = gradient / self.loss_scale_factor
         return gradient
+
+    def _as_tensor(self, gradient: Any, variable: Variable) -> Tensor:
+        """A dense tensor of the variable's shape and dtype; raises if it cannot be one."""
+        try:
+            tensor = backend.dense(gradient, variable)
+        except (TypeError, ValueError) as error:
+            raise checks.no_gradient(variable, gradient) from error
+        checks.gradient_shape(variable, tensor)
+        return tensor
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Makes the state of the inner optimizer and of the wrapper; once is enough."""
