@@ -82,13 +82,26 @@ def first_moments(
     return [optimizer._momentums[variable_index(optimizer, variable)] for variable in variables]
 
 
-def is_of_keras(optimizer: keras.optimizers.Optimizer) -> bool:
-    """Whether it is an optimizer of Keras itself, not somebody's subclass.
+def is_of_keras(thing: Any) -> bool:
+    """Whether it is a function of Keras itself, or an object, not of somebody's subclass.
 
-    The package of its class, also of the classes without a public name for PyTorch: since
-    Keras 3.0.
+    The package of the function or class, also of the optimizers without a public name for
+    PyTorch: since Keras 3.0.
     """
-    return type(optimizer).__module__.partition(".")[0] == "keras"
+    return package_of(thing) == "keras"
+
+
+def package_of(thing: Any) -> str:
+    """The package that a function comes from, or the class of an object; "" if none is known."""
+    return str(getattr(thing, "__module__", "")).partition(".")[0]
+
+
+def learning_rate(optimizer: keras.optimizers.Optimizer) -> Any:
+    """What an optimizer was given as its learning rate: a schedule or a function as it is.
+
+    `_learning_rate`: since Keras 3.0. None for a `MultiOptimizer`, which has parts.
+    """
+    return getattr(optimizer, "_learning_rate", None)
 
 
 class DelegatedAverages:

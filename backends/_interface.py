@@ -148,8 +148,12 @@ class Backend(Protocol):
         The variables stay as they are.
         """
 
-    def compiled(self, function: Callable) -> Callable:
-        """A function of tensors that changes variables, compiled if that makes it faster."""
+    def compiled(self, function: Callable, wanted: Callable[[], bool]) -> Callable:
+        """A function of tensors that changes variables, compiled if that makes it faster.
+
+        It is as it is where the compiler has not all that it needs, or where compilation is not
+        `wanted`, which is asked only where it is possible.
+        """
 
     def uncompiled(self, function: Callable) -> Callable:
         """The function, left out where a compiler would get its side effects wrong."""

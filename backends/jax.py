@@ -182,7 +182,7 @@ def uncompiled(function: Callable) -> Callable:
     return function
 
 
-def compiled(function: Callable) -> Callable:
+def compiled(function: Callable, wanted: Callable[[], bool]) -> Callable:
     """The function itself: whoever wants a step compiled has compiled all of it."""
     return function
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 import keras
 import tensorflow as tf
+from tensorflow.python.framework import kernels
 from tensorflow.python.ops import control_flow_util
 
 from .. import keras_private
@@ -402,15 +403,53 @@ def uncompiled(function: Callable) -> Callable:
     return function
 
 
-def compiled(function: Callable) -> Callable:
+def compiled(function: Callable, wanted: Callable[[], bool]) -> Callable:
     """Compiled by XLA, if a graph is being built for the CPU that is not.
 
     Where there are other devices, Keras compiles models unless it is told not to.
     """
     builds_graph = tf.inside_function() and not in_xla()
-    if not builds_graph or tf.distribute.has_strategy() or not _only_cpus():
+    if not builds_graph or tf.distribute.has_strategy() or not _only_cpus() or not wanted():
         return function
-    return tf.function(function, jit_compile=True, autograph=False)
+
+    # An error of XLA comes when the graph runs, where nothing can catch it, and has this name.
+    def stepwrap_update_without_xla_if_the_wrapper_has_jit_compile_false(*args: Any) -> None:
+        function(*args)
+
+    update = tf.function(
+        stepwrap_update_without_xla_if_the_wrapper_has_jit_compile_false,
+        jit_compile=True,
+        autograph=False,
+    )
+
+    def run(*args: Any) -> None:
+        xla_can = _xla_has(_operations(update.get_concrete_function(*args).graph))
+        (update if xla_can else function)(*args)
+
+    return run
+
+
+def _operations(graph: tf.Graph) -> set[str]:
+    """The types of operations in a function's graph, and in what it calls."""
+    definition = graph.as_graph_def()
+    called = (node for function in definition.library.function for node in function.node_def)
+    inputs = {operation.op.type for operation in graph.inputs}
+    return {node.op for node in (*definition.node, *called)} - inputs
+
+
+def _xla_has(operations: Iterable[str]) -> bool:
+    """Whether XLA has them all on the CPU, as far as it says what it has.
+
+    `kernels.get_registered_kernels_for_op`, for no public name tells: there from TensorFlow 2.18,
+    the oldest that is supported, to 2.21. Debuggers, such as `tf.debugging.enable_check_numerics`,
+    add operations to every graph.
+    """
+
+    def has(operation: str) -> bool:
+        registered = kernels.get_registered_kernels_for_op(operation).kernel
+        return any(kernel.device_type == "XLA_CPU_JIT" for kernel in registered)
+
+    return not has("NoOp") or all(map(has, operations))
 
 
 def _only_cpus() -> bool:

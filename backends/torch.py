@@ -287,7 +287,7 @@ def uncompiled(function: Callable) -> Callable:
     return torch.compiler.disable(function)
 
 
-def compiled(function: Callable) -> Callable:
+def compiled(function: Callable, wanted: Callable[[], bool]) -> Callable:
     """The function itself."""
     return function
 

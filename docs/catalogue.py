@@ -81,9 +81,10 @@ def papers(cls: type) -> str:
 
 
 def arguments(cls: type) -> str:
-    """The arguments with their defaults."""
+    """The arguments with their defaults, without those that every wrapper takes."""
     parameters = inspect.signature(cls.__init__).parameters.values()
-    own = [p for p in parameters if p.name not in ("self", "inner_optimizer", "name")]
+    common = ("self", "inner_optimizer", "name", *cls.arguments_of_all)
+    own = [p for p in parameters if p.name not in common]
     return ", ".join(f"`{p.name}{written_default(p)}`" for p in own) or "–"
 
 

@@ -89,6 +89,15 @@ class FunctionNorm:
         return ops.cast(norm, dtype)
 
 
+def given_functions(normalizer: Normalizer | Norm) -> list[Callable]:
+    """The function of a user that a normalizer or a norm calls, if there is one."""
+    if isinstance(normalizer, NormNormalizer):
+        normalizer = normalizer.norm
+    return (
+        [normalizer.function] if isinstance(normalizer, FunctionNormalizer | FunctionNorm) else []
+    )
+
+
 def join(block: Block) -> Tensor:
     """The block as one tensor: flat, unless it is a single gradient."""
     if len(block) == 1:

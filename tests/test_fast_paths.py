@@ -10,7 +10,7 @@ from keras import ops
 import cases
 import stepwrap
 from cases import WRAPPERS
-from stepwrap import backends
+from stepwrap import backends, normalizers
 
 BACKEND = keras.backend.backend()
 STEPS = 8
@@ -115,9 +115,9 @@ def graph(function):
     return tf.function(function)
 
 
-def compiled_calls(optimizer, run=graph):
+def compiled_calls(optimizer, run=graph, variables=None):
     """The calls of a compiled function in the graph of a step."""
-    variables = cases.variables()
+    variables = variables or cases.variables()
     optimizer.build(variables)
     step = run(lambda gradients: optimizer.apply(gradients, variables, loss=ops.ones(())))
     operations = step.get_concrete_function(cases.gradients(variables)).graph.get_operations()
@@ -161,6 +161,139 @@ def test_an_update_that_is_not_compiled(make):
     assert not compiled_calls(make())
 
 
+# Code of users, with operations that XLA does not have, and the same from Keras.
+
+
+def noted(value):
+    """The value, by a way that only Python knows."""
+    import tensorflow as tf
+
+    return tf.ensure_shape(tf.numpy_function(lambda x: x, [value], value.dtype), value.shape)
+
+
+class NotedRate(keras.optimizers.schedules.LearningRateSchedule):
+    def __call__(self, step):
+        return noted(0.1 / (1 + ops.cast(step, "float32")))
+
+
+def noted_rate():
+    return noted(ops.convert_to_tensor(0.1, "float32"))
+
+
+def noted_norm(gradient):
+    return noted(ops.max(ops.abs(gradient)))
+
+
+def registered(register, name, function):
+    register(name, function, replace=True)
+    return name
+
+
+USERS_CODE = {
+    "schedule": lambda: stepwrap.NormalizedOptimizer(keras.optimizers.SGD(NotedRate())),
+    "schedule of a part": lambda: stepwrap.OptimizerWrapper(
+        keras.optimizers.MultiOptimizer(
+            keras.optimizers.OptimizerMap(keras.optimizers.SGD(NotedRate()))
+        )
+    ),
+    "rate": lambda: stepwrap.ClippedOptimizer(stepwrap.L4Wrapper(keras.optimizers.SGD(noted_rate))),
+    "normalizer": lambda: stepwrap.OptimizerWrapper(stepwrap.NormalizedOptimizer("sgd", noted)),
+    "norm": lambda: stepwrap.ClippedOptimizer("sgd", noted_norm),
+    "registered normalizer": lambda: stepwrap.NormalizedOptimizer(
+        "sgd", registered(normalizers.register, "noted", noted)
+    ),
+    "replaced norm": lambda: stepwrap.NormalizedOptimizer(
+        "sgd", registered(normalizers.register_norm, "l2", noted_norm)
+    ),
+    "replaced norm to clip by": lambda: stepwrap.ClippedOptimizer(
+        "sgd", registered(normalizers.register_norm, "l2", noted_norm)
+    ),
+}
+
+
+@only_tensorflow
+@pytest.mark.usefixtures("clean_registry")
+@pytest.mark.parametrize("name", USERS_CODE)
+def test_code_of_users_is_not_compiled(name):
+    if name == "schedule of a part" and not hasattr(keras.optimizers, "MultiOptimizer"):
+        pytest.skip("an older Keras")
+    assert not compiled_calls(USERS_CODE[name]())
+    assert np.isfinite(trained(USERS_CODE[name](), graph)[0]).all()
+
+
+@only_tensorflow
+def test_constraints_of_users_are_not_compiled():
+    assert not compiled_calls(
+        stepwrap.NormalizedOptimizer("sgd"), variables=cases.variables(constraint=noted)
+    )
+
+
+@only_tensorflow
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: stepwrap.OptimizerWrapper(
+            keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.1, 10))
+        ),
+        lambda: stepwrap.NormalizedOptimizer("sgd", ops.sign),
+        lambda: stepwrap.ClippedOptimizer("sgd", ops.max),
+    ],
+    ids=["schedule", "normalizer", "norm"],
+)
+def test_code_of_keras_is_compiled(make):
+    constrained = cases.variables(constraint=keras.constraints.NonNeg())
+    assert len(compiled_calls(make(), variables=constrained)) == 1
+
+
+@only_tensorflow
+@pytest.mark.parametrize("arguments", [{}, {"jit_compile": False}], ids=["default", "off"])
+def test_a_model_with_code_of_users_trains_as_with_the_bare_optimizer(arguments):
+    bare, wrapped = (
+        cases.model(wrap(keras.optimizers.SGD(NotedRate())), **arguments)
+        for wrap in (lambda inner: inner, stepwrap.OptimizerWrapper)
+    )
+    for network in (bare, wrapped):
+        cases.fit(network)
+    cases.assert_equal(cases.values(wrapped.weights), cases.values(bare.weights))
+
+
+@only_tensorflow
+def test_operations_that_xla_lacks_are_left_to_tensorflow(monkeypatch):
+    """Also where nobody knows who put them there, and in a function that a graph calls."""
+    import tensorflow as tf
+
+    update_step = keras.optimizers.SGD.update_step
+
+    def noted_update_step(self, gradient, variable, learning_rate):
+        gradient = tf.cond(learning_rate > 0, lambda: noted(gradient), lambda: gradient)
+        update_step(self, gradient, variable, learning_rate)
+
+    monkeypatch.setattr(keras.optimizers.SGD, "update_step", noted_update_step)
+    assert not compiled_calls(stepwrap.NormalizedOptimizer("sgd"))
+    assert len(compiled_calls(stepwrap.NormalizedOptimizer("adam"))) == 1
+
+
+@only_tensorflow
+def test_a_debugger_that_looks_into_every_graph_may():
+    import tensorflow as tf
+
+    tf.debugging.enable_check_numerics()
+    try:
+        cases.fit(cases.model(stepwrap.NormalizedOptimizer("adam")))
+    finally:
+        tf.debugging.disable_check_numerics()
+
+
+@only_tensorflow
+def test_an_error_of_xla_names_the_remedy(monkeypatch):
+    import tensorflow as tf
+
+    monkeypatch.setattr("stepwrap.compilation.runs_known_code", lambda optimizer: True)
+    monkeypatch.setattr("stepwrap.backends.tensorflow._xla_has", lambda operations: True)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="wrapper_has_jit_compile_false"):
+        trained(stepwrap.NormalizedOptimizer("sgd", noted), graph)
+
+
 @only_tensorflow
 def test_a_compiled_step_compiles_nothing_inside():
     assert not compiled_calls(stepwrap.L4Wrapper("adam"), run=cases.compiled)
@@ -181,6 +314,87 @@ def test_fit_compiles_the_update_and_eager_steps_are_eager():
         in_xla.clear()
         cases.fit(cases.model(Watched("adam"), **arguments))
         assert in_xla == expected
+
+
+# Every wrapper takes the argument.
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class HalvedBefore(stepwrap.NormalizedOptimizer):
+    """A user's wrapper with a chain of `__init__`."""
+
+    def __init__(self, inner_optimizer, factor=0.5, name=None):
+        super().__init__(inner_optimizer, "max", name=name)
+        self.factor = factor
+        self.normalization = "max"
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class HandsOn(HalvedBefore):
+    """One that hands arguments on."""
+
+    def __init__(self, inner_optimizer, **kwargs):
+        super().__init__(inner_optimizer, **kwargs)
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class NotCompiled(stepwrap.OptimizerWrapper):
+    """One that lists the argument itself, with a default of its own."""
+
+    def __init__(self, inner_optimizer, jit_compile=False, name=None):
+        super().__init__(inner_optimizer, name=name, jit_compile=jit_compile)
+
+
+TAKERS = {
+    **{name: cases.WRAPPERS[name] for name in stepwrap.wrappers.names()},
+    "identity": stepwrap.OptimizerWrapper,
+    "L4Adam": lambda _, **arguments: stepwrap.L4Adam(**arguments),
+    "L4Mom": lambda _, **arguments: stepwrap.L4Mom(**arguments),
+    "user": cases.AveragedGradient,
+    "user without __init__": cases.HalvedStep,
+    "user with a chain": HalvedBefore,
+    "user with **kwargs": HandsOn,
+    "user's own": NotCompiled,
+}
+
+
+@pytest.mark.parametrize("name", TAKERS)
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_every_wrapper_takes_the_argument_and_keeps_it(name, jit_compile):
+    optimizer = TAKERS[name]("adam", jit_compile=jit_compile)
+    outside = stepwrap.OptimizerWrapper(stepwrap.OptimizerWrapper(optimizer))
+    for one in (optimizer, keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))):
+        assert type(one) is type(optimizer) and one.jit_compile is jit_compile
+        assert one.get_config() == optimizer.get_config()
+    if not jit_compile:
+        assert not optimizer.compiles_update and not outside.compiles_update
+
+
+@pytest.mark.parametrize("name", TAKERS)
+def test_the_argument_is_refused_alike_and_no_part_of_the_config_by_default(name):
+    with pytest.raises(TypeError, match="`jit_compile` must be True or False"):
+        TAKERS[name]("adam", jit_compile="no")
+    with pytest.raises(TypeError, match=r"no argument `jit_complie`.*'jit_compile'|unexpected"):
+        TAKERS[name]("adam", jit_complie=False)
+    assert "jit_compile" not in TAKERS[name]("adam").get_config()
+
+
+def test_the_argument_may_stand_in_a_text(capsys):
+    text = "adam | l4(fraction=0.25, jit_compile=False) | cautious"
+    optimizer = stepwrap.parse(text)
+    assert optimizer.inner_optimizer.jit_compile is False
+    assert stepwrap.describe(optimizer) == text
+    assert capsys.readouterr().out.count("jit_compile") == 1
+
+
+def test_a_config_of_before_is_loaded():
+    """Then, it had the argument at its default."""
+    config = {"inner_optimizer": "adam", "name": "one", "jit_compile": True}
+    assert stepwrap.OptimizerWrapper.from_config(config).jit_compile is True
+
+
+def test_the_argument_by_place_is_as_it_was():
+    assert stepwrap.OptimizerWrapper("adam", "one", False).jit_compile is False
 
 
 def test_the_argument_is_checked_saved_and_loaded():

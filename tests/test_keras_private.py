@@ -58,6 +58,27 @@ def test_with_public_classes():
     assert public["config"] == config["inside"][0]["config"]
 
 
+def test_learning_rate():
+    """A schedule and a function are found as they were given."""
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)
+    assert keras_private.learning_rate(keras.optimizers.SGD(schedule)) is schedule
+
+    def rate():
+        return 0.1
+
+    assert keras_private.learning_rate(keras.optimizers.SGD(rate)) is rate
+    assert not callable(keras_private.learning_rate(keras.optimizers.SGD(0.1)))
+
+
+def test_is_of_keras():
+    """Its optimizers, schedules, constraints and functions are; those of users are not."""
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)
+    of_keras = [keras.optimizers.Adam(), schedule, keras.constraints.MaxNorm(), keras.ops.sign]
+    assert all(map(keras_private.is_of_keras, of_keras))
+    of_users = [cases.SignDescent(), cases.data, stepwrap.NormalizedOptimizer("sgd"), lambda: 1]
+    assert not any(map(keras_private.is_of_keras, of_users))
+
+
 def test_layers():
     """Those of a model inside of a model, too."""
     inner = keras.Sequential([keras.layers.Dense(2, name="innermost")])

@@ -646,7 +646,6 @@ def test_the_tree(capsys):
         capsys.readouterr().out
         == """\
 HalvedStep
-│   jit_compile=True
 └── ClippedOptimizer
     │   normalization='l1', clipnorm=1.0, scope='variable'
     └── Holder

@@ -29,7 +29,11 @@ def hyperparameters(optimizer: Optimizer) -> dict[str, Any]:
     """The arguments of an optimizer, without optimizers inside and without a name Keras chose."""
     if type(optimizer).get_config is OptimizerWrapper.get_config:
         # As there, but functions stay functions.
-        values = {name: getattr(optimizer, name) for name in arguments_of(class_of(optimizer))}
+        values = {
+            name: getattr(optimizer, name)
+            for name, parameter in arguments_of(class_of(optimizer)).items()
+            if not optimizer.leaves_out(parameter)
+        }
     else:
         values = _config(optimizer)
         values.pop("inner_optimizer", None)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import blocks, checks, normalizers
 from ..clipping import clip_blocks
+from ..normalizers.normalizer import given_functions
 from .catalogue import wrapper
 from .optimizer_wrapper import OptimizerWrapper, Tensor, Variable
 
@@ -57,6 +58,11 @@ class ClippedOptimizer(OptimizerWrapper):
         self.clipnorm = checks.positive("clipnorm", clipnorm)
         self.scope = checks.choice("scope", scope, blocks.SCOPES)
         self._norm = normalizers.get_norm(normalization)
+
+    @property
+    def given_functions(self) -> Sequence[Callable]:
+        """The user's function, if it is no built-in one."""
+        return given_functions(self._norm)
 
     def transform_gradients(
         self, gradients: list[Tensor], variables: list[Variable]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import blocks, checks, normalizers
+from ..normalizers.normalizer import given_functions
 from .catalogue import wrapper
 from .optimizer_wrapper import OptimizerWrapper, Tensor, Variable
 
@@ -52,6 +53,11 @@ class NormalizedOptimizer(OptimizerWrapper):
         self.normalization = normalization
         self.scope = checks.choice("scope", scope, blocks.SCOPES)
         self._normalizer = normalizers.get(normalization)
+
+    @property
+    def given_functions(self) -> Sequence[Callable]:
+        """The user's function, if it is no built-in one."""
+        return given_functions(self._normalizer)
 
     def transform_gradients(
         self, gradients: list[Tensor], variables: list[Variable]

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from .. import checks, keras_private, stack
+from .. import checks, compilation, keras_private, shared_arguments, stack
 from ..backends import current as backend
 from ..finite import all_finite
 from ..replica_local import ReplicaLocal
@@ -43,7 +43,8 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
             be a wrapper itself.
         name: The wrapper's name. Default: made from the class name.
         jit_compile: Whether the update of the whole stack may be compiled by XLA where the
-            model is not, see `compiles_update`. Default: True.
+            model is not, see `compiles_update`. Every wrapper takes it, by name, also one
+            whose `__init__` does not list it. Default: True.
 
     Raises:
         TypeError: If `inner_optimizer` is no Keras optimizer, `jit_compile` neither True nor
@@ -56,11 +57,22 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
     measured: tuple[str, ...] = ()
     """Attributes that a `stepwrap.callbacks.StepMonitor` reads after every step, all scalars."""
 
+    arguments_of_all: tuple[str, ...] = ("jit_compile",)
+    """What every wrapper takes; in the config where it is not at its default."""
+
     stands_outermost: bool = False
     """Whether it has to see the gradients and losses of every batch as they are."""
 
     step_record: StepRecord | None = None
     """What a `StepMonitor` reads, once there is one."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Lets every wrapper be given what all take, without a line in its `__init__`."""
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            known = inspect.signature(OptimizerWrapper.__init__).parameters
+            shared = [known[name] for name in OptimizerWrapper.arguments_of_all]
+            cls.__init__ = shared_arguments.added(cls.__init__, shared)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Refuses unknown arguments before any `__init__`, so that no wrapper needs `**kwargs`."""
@@ -77,7 +89,7 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
         # What Keras has made by now is a step counter; the inner optimizer has its own.
         self._unused_variables = tuple(super().variables)
         self.inner_optimizer = inner_optimizer
-        self.jit_compile = checks.flag("jit_compile", jit_compile)
+        self.jit_compile = jit_compile
         self._stands_inside = False
         self._loss = ReplicaLocal()
         self._seed_states: list[Variable] = []
@@ -238,25 +250,44 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
             else:
                 self._step(places, completed, variables)
 
-        if self.compiles_update:
-            step = backend.compiled(step)
+        step = backend.compiled(step, wanted=lambda: self.compiles_update)
         try:
             backend.once_summed(step, [gradients[place] for place in places], self.loss)
         finally:
             self._loss.clear()
 
+    # The update compiled by XLA, inside of a graph that is not.
+
+    @property
+    def jit_compile(self) -> bool:
+        """Whether the wrapper lets the update be compiled; may be set before the first step."""
+        return self._jit_compile
+
+    @jit_compile.setter
+    def jit_compile(self, jit_compile: bool) -> None:
+        self._jit_compile = checks.flag("jit_compile", jit_compile)
+
+    @property
+    def given_functions(self) -> Sequence[Callable]:
+        """The functions that the wrapper was given and calls in a step: XLA may not know them."""
+        return ()
+
     @property
     def compiles_update(self) -> bool:
         """Whether a graph of the update for TensorFlow's CPU is compiled by XLA.
 
-        The outermost wrapper's is, if all optimizers in the stack allow it and come from Keras
-        or from here. The results are the same but for rounding. Models that are compiled
-        themselves, eager steps and other backends are not affected.
+        The outermost wrapper's is, if every wrapper in the stack has `jit_compile` at True, and
+        all that a step runs comes from Keras or from here: optimizers, learning rates, functions
+        that wrappers were given and constraints of the variables. Otherwise, and where the graph
+        has operations that XLA has not, it runs as the bare optimizer's does. The results are the
+        same but for rounding. Models that are compiled themselves, eager steps and other backends
+        are not affected. Keras keeps no note of whether `model.compile(jit_compile=False)` was
+        asked for: on a CPU that is what its default comes to, so it does not turn this off.
         """
-        return not self._stands_inside and all(
-            getattr(member, "jit_compile", True)
-            and (keras_private.is_of_keras(member) or _is_from_here(member))
-            for member in stack.walk(self)
+        return (
+            not self._stands_inside
+            and all(getattr(member, "jit_compile", True) for member in stack.walk(self))
+            and compilation.runs_known_code(self)
         )
 
     def _step(
@@ -547,10 +578,16 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
     def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`, read from the attributes of the same names."""
         config = {
-            name: keras.saving.serialize_keras_object(self._argument(name))
-            for name in _arguments_of(type(self).__init__)
+            parameter.name: keras.saving.serialize_keras_object(self._argument(parameter.name))
+            for parameter in _arguments_of(type(self).__init__)
+            if not self.leaves_out(parameter)
         }
         return keras_private.with_public_classes(config)
+
+    def leaves_out(self, parameter: inspect.Parameter) -> bool:
+        """Whether an argument of `__init__` is one that all wrappers take, and at its default."""
+        name = parameter.name
+        return name in self.arguments_of_all and self._argument(name) == parameter.default
 
     def _argument(self, name: str) -> Any:
         if not hasattr(self, name):
@@ -573,13 +610,9 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
         )
 
 
-def _is_from_here(optimizer: keras.optimizers.Optimizer) -> bool:
-    return type(optimizer).__module__.partition(".")[0] == __name__.partition(".")[0]
-
-
-def _arguments_of(function: Callable) -> list[str]:
+def _arguments_of(function: Callable) -> list[inspect.Parameter]:
     parameters = inspect.signature(function).parameters.values()
-    return [p.name for p in parameters if p.name != "self" and p.kind is not p.VAR_KEYWORD]
+    return [p for p in parameters if p.name != "self" and p.kind is not p.VAR_KEYWORD]
 
 
 def _with(
