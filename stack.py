@@ -47,7 +47,10 @@ class LeafOfVariable:
 
 
 def set_loss(optimizer: Optimizer, loss: Any) -> None:
-    """Hands the loss of the next step to the optimizer if it is a wrapper, else to its parts."""
+    """Hands the loss of the next step to the optimizer if it is a wrapper, else to its parts.
+
+    None takes back one that was handed over.
+    """
     if hasattr(optimizer, "set_loss"):
         optimizer.set_loss(loss)
     else:
@@ -59,9 +62,14 @@ def apply(
     optimizer: Optimizer, gradients: Sequence[Any], variables: Sequence[Any], loss: Any
 ) -> None:
     """Does a step of any optimizer, with the loss, if there is one, for the wrappers in it."""
-    if loss is not None:
-        set_loss(optimizer, loss)
-    optimizer.apply(gradients, variables)
+    if loss is None:
+        optimizer.apply(gradients, variables)
+        return
+    set_loss(optimizer, loss)
+    try:
+        optimizer.apply(gradients, variables)
+    finally:
+        set_loss(optimizer, None)  # parts without a variable in this step have it still
 
 
 def decays_weights(optimizer: Optimizer) -> bool:

@@ -94,6 +94,14 @@ class Backend(Protocol):
     def dot(self, tensors: Sequence[Any], others: Sequence[Any]) -> Any:
         """The inner product of two lists of tensors, as a scalar of float32 or wider."""
 
+    # What is traced: a graph, or a transformation, in which tensors are no numbers yet.
+
+    def trace_of(self, tensor: Any) -> Any:
+        """What the tensor, which was given here, belongs to; None when eager."""
+
+    def goes_on(self, trace: Any) -> bool:
+        """Whether what belongs to it can be used here."""
+
     # Several replicas of the model.
 
     def replica(self) -> int:

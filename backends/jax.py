@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import jax
+import jax.extend
 import keras
 import numpy as np
 from jax import numpy as jnp
@@ -80,6 +81,29 @@ def add_up(sums: Sequence[Any], tensors: Sequence[Any], anew: Any) -> None:
     """Selects element by element, which XLA fuses with the sum."""
     for total, tensor in zip(sums, tensors, strict=True):
         total.assign(jnp.where(anew, 0, total.value) + tensor)
+
+
+def trace_of(tensor: Any) -> Any:
+    """The transformation that a tensor belongs to.
+
+    `_trace`, for no public name tells: there in every JAX, but not public.
+    """
+    return getattr(tensor, "_trace", None)
+
+
+def goes_on(trace: Any) -> bool:
+    """Looks for it among the transformations around this one.
+
+    `parent_trace` and `EvalTrace`, the outermost one, for no public name tells: in JAX 0.10.
+    Where they are not, everything counts as going on. What is eager can be used everywhere, as
+    `cond` traces its functions when eager, too.
+    """
+    if trace is None or not hasattr(jax.extend.core, "take_current_trace"):
+        return True
+    with jax.extend.core.take_current_trace() as around:
+        while around is not trace and hasattr(around, "parent_trace"):
+            around = around.parent_trace
+    return around is trace or type(around).__name__ != "EvalTrace"
 
 
 def numbers(values: Sequence[Any], blocks: Sequence[Sequence[Any]]) -> list[Any]:

@@ -90,6 +90,24 @@ def add_up(sums: Sequence[Any], tensors: Sequence[Any], anew: Any) -> None:
         variable.assign(tf.where(anew, tf.zeros_like(tensor), variable) + tensor)
 
 
+def trace_of(tensor: Any) -> tf.Graph | None:
+    """The graph that is being built."""
+    return None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
+
+
+def goes_on(trace: tf.Graph | None) -> bool:
+    """Looks for the graph among those around the one that is being built: branches have their own.
+
+    What is eager, a graph takes as a constant, and would keep at every later call.
+    """
+    graph = trace_of(None)
+    if trace is None:
+        return graph is None
+    while graph is not trace and graph is not None:
+        graph = getattr(graph, "outer_graph", None)
+    return graph is trace
+
+
 def numbers(values: Sequence[Any], blocks: Sequence[Sequence[Any]]) -> list[Any]:
     """The list: XLA makes slow code of many scalars put together."""
     return list(values)

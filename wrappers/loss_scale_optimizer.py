@@ -45,6 +45,25 @@ class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
         stack.set_loss(self.inner_optimizer, loss)
         return super().scale_loss(loss)
 
+    def apply(self, grads: Sequence[Tensor | None], trainable_variables: Any = None) -> None:
+        """Does one step, or none if a gradient is not finite; the loss given for it is used up."""
+        try:
+            super().apply(grads, trainable_variables)
+        finally:
+            stack.set_loss(self.inner_optimizer, None)
+
+    def stateless_apply(
+        self,
+        optimizer_variables: Sequence[Tensor],
+        grads: Sequence[Tensor],
+        trainable_variables: Sequence[Tensor],
+    ) -> tuple[Any, list[Tensor]]:
+        """As `apply`, on tensors: returns the new weights and the new `variables`."""
+        try:
+            return super().stateless_apply(optimizer_variables, grads, trainable_variables)
+        finally:
+            stack.set_loss(self.inner_optimizer, None)
+
     def check_finite(self, grads: Sequence[Tensor | None]) -> Tensor:
         """Whether the gradients of all replicas are finite."""
         return backend.on_all_replicas(super().check_finite(grads))

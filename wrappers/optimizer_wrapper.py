@@ -92,6 +92,7 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
         self.jit_compile = jit_compile
         self._stands_inside = False
         self._loss = ReplicaLocal()
+        self._loss_trace = ReplicaLocal()
         self._seed_states: list[Variable] = []
         self._newer_state: set[str] = set()
 
@@ -189,11 +190,21 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
         self.set_loss(loss)
         return super().scale_loss(loss)
 
-    def set_loss(self, loss: Tensor) -> None:
-        """Gives the wrapper the loss of the next step, which it hands on to those inside."""
+    def set_loss(self, loss: Tensor | None) -> None:
+        """Gives the wrapper the loss of the next step, which it hands on to those inside.
+
+        The next `apply` uses it; one in another graph, or jitted function, does without a loss.
+        If there will be no step on this loss, as after an error, None takes it back.
+        """
+        if loss is None:
+            self._loss.clear()
+            self._loss_trace.clear()
+            return
         checks.loss(loss)
         # With its gradient, a traced loss would outlive the transformation it belongs to.
-        self._loss.set(ops.stop_gradient(loss) if ops.is_tensor(loss) else loss)
+        loss = ops.stop_gradient(loss) if ops.is_tensor(loss) else loss
+        self._loss.set(loss)
+        self._loss_trace.set(backend.trace_of(loss))
 
     @property
     def loss(self) -> Tensor | None:
@@ -223,13 +234,24 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
                 unless `scale_loss` or `set_loss` has seen it.
         """
         gradients = list(grads)
+        try:
+            if loss is not None:
+                self.set_loss(loss)
+            elif self.loss is not None and not backend.goes_on(self._loss_trace.get()):
+                self.set_loss(None)
+            self._apply(gradients, trainable_variables)
+        finally:  # also where there was no step, or the next one would take this loss for its own
+            self.set_loss(None)
+
+    def _apply(
+        self, gradients: list[Tensor | None], trainable_variables: Iterable[Variable] | None
+    ) -> None:
+        """A step with the loss, or without, that is set by now."""
         if not gradients:
             return
         variables = self._variables_of_step(gradients, trainable_variables)
         if not self._stands_inside:  # again, for attributes can be set at any time
             checks.sees_true_gradients(type(self).__name__, self.inner_optimizer)
-        if loss is not None:
-            self.set_loss(loss)
         places = [
             place
             for place, (gradient, variable) in enumerate(zip(gradients, variables, strict=True))
@@ -251,10 +273,7 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
                 self._step(places, completed, variables)
 
         step = backend.compiled(step, wanted=lambda: self.compiles_update)
-        try:
-            backend.once_summed(step, [gradients[place] for place in places], self.loss)
-        finally:
-            self._loss.clear()
+        backend.once_summed(step, [gradients[place] for place in places], self.loss)
 
     # The update compiled by XLA, inside of a graph that is not.
 
@@ -380,7 +399,10 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
         """As `apply`, on tensors: returns the new weights and the new `variables`."""
         if loss is not None:
             self.set_loss(loss)
-        return super().stateless_apply(optimizer_variables, grads, trainable_variables)
+        try:
+            return super().stateless_apply(optimizer_variables, grads, trainable_variables)
+        finally:
+            self.set_loss(None)
 
     def apply_gradients(
         self, grads_and_vars: Iterable[tuple[Tensor, Variable]], loss: Tensor | None = None
