@@ -88,7 +88,7 @@ def test_what_is_kept_is_what_was_validated(wrap, climb, tmp_path):
 
 @pytest.mark.skipif(cases.BACKEND == "torch", reason="torch compiles nothing by default")
 def test_compiled_it_is_the_same(tmp_path):
-    network = model(MovingAverage(keras.optimizers.SGD(0.1)), jit_compile=True)
+    network = model(MovingAverage(keras.optimizers.SGD(0.03), 0.5), jit_compile=True)
     best = keras.callbacks.EarlyStopping(patience=1, restore_best_weights=True)
     losses = fit(network, worsening_from(2), best)["val_loss"]
     assert np.argmin(losses) == 1
@@ -163,10 +163,10 @@ def test_an_interruption_while_the_model_holds_the_averages_loses_nothing(wrap, 
     fit(uninterrupted)
     with pytest.raises(KeyboardInterrupt):
         fit(interrupted, Interrupted(hook))
+    # On JAX, Keras sets the final weights also of a `fit` that fails.
+    assert interrupted.optimizer.holds_averages == (cases.BACKEND != "jax")
     if cases.BACKEND == "jax" and interrupted.optimizer.ends_on_averages:
-        assert not interrupted.optimizer.holds_averages  # there `fit` sets its final weights
         return
-    assert interrupted.optimizer.holds_averages
     fit(interrupted, initial_epoch=2)
     cases.assert_equal(cases.state(interrupted), cases.state(uninterrupted))
 
