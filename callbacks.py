@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, TextIO
 
 import keras
@@ -12,6 +12,7 @@ import keras
 from . import checks, stack
 from .backup import BackupAndRestore
 from .evaluate_on_averages import EvaluateOnAverages
+from .step_record import StepRecord
 from .wrappers.optimizer_wrapper import OptimizerWrapper
 
 __all__ = ["BackupAndRestore", "EvaluateOnAverages", "StepMonitor"]
@@ -26,14 +27,18 @@ class StepMonitor(keras.callbacks.Callback):
     - `gradient_norm`: the norm of the gradient, over all variables
     - `step_norm`: the norm of what was added to the weights
     - `cosine`: between the negative gradient and the step; 1 is steepest descent
+    - `learning_rate`: the optimizer's, of a schedule, too; not where a wrapper sets its own,
+      nor of a `MultiOptimizer`, which has several
     - `effective_learning_rate`, `effective_learning_rate_min` and `_max`: of a
       loss-based wrapper; 0 for a skipped step
     - `min_loss`, `skipped_steps`: of a loss-based wrapper, at the end of the epoch
 
-    Norms, cosine and effective learning rate are means over the epoch's steps, those
-    that are not finite left out. What several wrappers have is taken from the
-    outermost of them; what none has is not logged. A wrapper that transforms only
-    gradients has the gradient norm.
+    Norms, cosine and learning rates are means over the epoch's batches, those that are
+    not finite left out. What several wrappers have is taken from the outermost of them;
+    what none has is not logged. The step of a wrapper that takes steps is the one it
+    makes, without decoupled weight decay; any other's is what the weights differ by
+    afterwards, everything included, and 0 at a batch without a step. For an optimizer
+    alone, `stepwrap.OptimizerWrapper(optimizer)` is a wrapper that changes nothing.
 
     While it is on, training is measured, which costs time, and the training function
     is compiled anew at the start of the first `fit`. A loss-based wrapper that makes
@@ -67,9 +72,9 @@ class StepMonitor(keras.callbacks.Callback):
                 f"Received: {type(model.optimizer).__name__}. "
                 "`stepwrap.OptimizerWrapper(optimizer)` makes it one that changes nothing."
             )
-        already = all(wrapper.step_record is not None for wrapper in self._wrappers)
-        self._records = [wrapper.record_steps() for wrapper in self._wrappers]
-        if not already:
+        before = [wrapper.step_record for wrapper in self._wrappers]
+        self._records = list(_records(model.optimizer))
+        if before != [wrapper.step_record for wrapper in self._wrappers]:
             model.make_train_function(force=True)
         if self.batch_log is not None:
             self._file = self.batch_log.open("w", newline="", encoding="utf-8")
@@ -97,7 +102,10 @@ class StepMonitor(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Adds to the epoch's logs."""
         if logs is not None:
-            logs.update(_outermost(record.summary() for record in self._records))
+            readings = _outermost(record.summary() for record in self._records)
+            if "learning_rate" in logs:  # a callback that sets it has put its exact value there
+                readings.pop("learning_rate", None)
+            logs.update(readings)
         if self._file is not None:
             self._file.flush()
 
@@ -106,6 +114,17 @@ class StepMonitor(keras.callbacks.Callback):
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def _records(optimizer: keras.optimizers.Optimizer, outermost: bool = True) -> Iterator[StepRecord]:
+    """The records of the wrappers in the stack that measure anything, the outermost first."""
+    if isinstance(optimizer, OptimizerWrapper):
+        record = optimizer.record_steps(outermost)
+        if record is not None:
+            yield record
+        outermost = False
+    for part in stack.parts(optimizer):
+        yield from _records(part, outermost)
 
 
 def _outermost(readings: Iterable[dict[str, float]]) -> dict[str, float]:

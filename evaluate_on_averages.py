@@ -23,9 +23,11 @@ class EvaluateOnAverages(keras.callbacks.Callback):
     """Has the validation in `fit` use the averages of the weights that the optimizer keeps.
 
     They are those of the outermost `MovingAverage`, `StochasticWeightAverage` or `Lookahead`
-    (its slow weights) in the model's optimizer, or in each part of a `MultiOptimizer`. After
-    the validation the weights are put back, bit for bit: training goes on as without the
-    callback.
+    (its slow weights) in the model's optimizer, or in each part of a `MultiOptimizer`. They
+    stay in the model until the next epoch begins, so that callbacks that look at the
+    validation, wherever they are in the list, keep what was validated: `EarlyStopping` with
+    `restore_best_weights` and `ModelCheckpoint` with `save_best_only` do. Then the weights
+    are put back, bit for bit: training goes on as without the callback.
 
     BatchNormalization keeps a moving mean and variance of what the weights make of the data,
     which are not those of the averages. With `data`, they are computed anew before each
@@ -33,13 +35,16 @@ class EvaluateOnAverages(keras.callbacks.Callback):
 
         mean ← mean + (batch's mean − mean) / k    after the k-th batch; the variance likewise
 
-    After the validation they are put back as well. If the averages end up in the model, the
-    statistics are computed a last time at the end of `fit`, and stay.
+    They are put back with the weights. If the averages end up in the model, statistics of
+    theirs do, too.
 
-    What other callbacks save at the end of an epoch, as `keras.callbacks.ModelCheckpoint` does,
-    are the weights and statistics of training, and the averages in the optimizer's state;
-    `model.save` after `fit` has the averages. Put callbacks that set weights at the end of
-    `fit`, as `keras.callbacks.EarlyStopping` does, before this one.
+    A file that is written at the end of an epoch with validation holds the averages, and the
+    weights and statistics of training in the optimizer's state. A `fit` with this callback
+    goes on from the latter, bit for bit, also from a backup; without it, from the averages.
+    (`tf.train.Checkpoint` has no place for the statistics of training.) At the end of an
+    epoch without validation, as with `validation_freq`, the model has the weights of
+    training. A weight that another callback sets while the model holds the averages stays as
+    it was set.
 
     Args:
         data: Inputs such as the model is trained on: an array, a dictionary of arrays or a
@@ -64,7 +69,15 @@ class EvaluateOnAverages(keras.callbacks.Callback):
         self.data = _checked(data)
         self.batches = None if batches is None else checks.count("batches", batches)
         self.batch_size = checks.count("batch_size", batch_size)
-        self._before: list[tuple[list[Any], list[Any]]] = []  # variables and their values
+        self._in_fit = False
+        self._epoch_begins = False
+        self._validated = False  # since the epoch began
+        self._put_in: list[AveragedWeights] = []
+
+    def set_model(self, model: keras.Model) -> None:
+        """Takes the model of a `fit`, which may have come after one that failed, or `evaluate`."""
+        super().set_model(model)
+        self._in_fit = False
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Looks whether there will be averages, and statistics to go with them."""
@@ -79,33 +92,69 @@ class EvaluateOnAverages(keras.callbacks.Callback):
                 "`EvaluateOnAverages(data=x_train)`.",
                 stacklevel=2,
             )
+        self._in_fit = True
+        self._validated = False
+        self._let_statistics_go_along()
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Puts weights and statistics back, those of a restored backup, too."""
+        self._put_back()
+        self._validated = False
+        self._epoch_begins = True
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Once more at the first batch, for callbacks may have loaded a file since."""
+        if self._epoch_begins:
+            self._put_back()
+            self._epoch_begins = False
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Puts the averages, and statistics that go with them, into the model."""
         model = self.model
-        for wrapper in _averaging(model.optimizer):
-            weights, averages = wrapper.averaged(model.trainable_variables)
-            self._replace(weights)
-            backend.copy(weights, averages)
+        wrappers = _averaging(model.optimizer)
+        # A model that was loaded from a file, and not trained since, may hold them.
+        self._put_in = [wrapper for wrapper in wrappers if not wrapper.holds_averages]
+        if not self._put_in:
+            return
+        self._let_statistics_go_along()
+        for wrapper in self._put_in:
+            wrapper.put_averages(model.trainable_variables)
         try:
-            self._replace(_statistics(model))
             self._refresh_statistics(model)
         except BaseException:
-            self.on_test_end()
+            self._put_back()
             raise
+        self._validated = self._in_fit
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Puts weights and statistics back."""
-        while self._before:
-            _assign(*self._before.pop())
+        """Puts weights and statistics back, unless there are an epoch's last callbacks to come."""
+        if self._put_in and not self._in_fit:
+            self._put_back()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Computes the statistics of the averages, if these are the model's weights now."""
-        if any(wrapper.ends_on_averages for wrapper in _averaging(self.model.optimizer)):
-            self._refresh_statistics(self.model)
+        model = self.model
+        self._in_fit = False
+        self._put_back()  # the end of `fit` has done it; a loop of the user's own may not have
+        if self._validated:
+            return  # the statistics were computed for these averages, or for the best ones
+        ending = [wrapper for wrapper in _outermost(model.optimizer) if wrapper.ends_on_averages]
+        # Else another callback has put weights of its own there.
+        has_averages = (
+            wrapper.has_averages_as_weights(model.trainable_variables) for wrapper in ending
+        )
+        if ending and all(has_averages):
+            self._refresh_statistics(model)
 
-    def _replace(self, variables: list[Any]) -> None:
-        self._before.append((variables, backend.snapshot(variables)))
+    def _let_statistics_go_along(self) -> None:
+        model = self.model
+        for wrapper in _outermost(model.optimizer)[:1]:
+            wrapper.go_along([] if self.data is None else _statistics(model))
+
+    def _put_back(self) -> None:
+        model = self.model
+        for wrapper in _outermost(model.optimizer):
+            wrapper.put_weights_back(model.trainable_variables)
 
     def _refresh_statistics(self, model: keras.Model) -> None:
         layers = _normalizations(model)
@@ -145,15 +194,16 @@ class EvaluateOnAverages(keras.callbacks.Callback):
             )
 
 
-def _averaging(optimizer: keras.optimizers.Optimizer) -> list[AveragedWeights]:
+def _outermost(optimizer: keras.optimizers.Optimizer) -> list[AveragedWeights]:
     """The outermost wrappers that keep averages, one or one in each part."""
+    if isinstance(optimizer, AveragedWeights):
+        return [optimizer]
+    return [found for part in stack.parts(optimizer) for found in _outermost(part)]
 
-    def outermost(optimizer: keras.optimizers.Optimizer) -> list[AveragedWeights]:
-        if isinstance(optimizer, AveragedWeights):
-            return [optimizer]
-        return [found for part in stack.parts(optimizer) for found in outermost(part)]
 
-    wrappers = outermost(optimizer)
+def _averaging(optimizer: keras.optimizers.Optimizer) -> list[AveragedWeights]:
+    """As `_outermost`; there must be one."""
+    wrappers = _outermost(optimizer)
     if not wrappers:
         raise ValueError(
             "EvaluateOnAverages needs a model whose optimizer keeps averages of the weights. "

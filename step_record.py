@@ -25,12 +25,13 @@ class StepRecord:
     A value that is not finite is a last value, but takes no part in mean and range.
 
     Args:
-        takes_steps: Whether the steps are known, or only the gradients.
-        measured: The wrapper's own quantities.
+        of_steps: Whether it is of gradients and steps, and not of the rest alone.
+        measured: The other quantities.
     """
 
-    def __init__(self, takes_steps: bool, measured: Iterable[str]) -> None:
-        known = ("gradient_norm", "step_norm", "cosine") if takes_steps else ("gradient_norm",)
+    def __init__(self, of_steps: bool, measured: Iterable[str]) -> None:
+        self.of_steps = of_steps
+        known = ("gradient_norm", "step_norm", "cosine") if of_steps else ()
         self.quantities = (*known, *measured)
         self.variable = keras.Variable(
             self._empty(), trainable=False, dtype="float32", name="step_record"
@@ -53,13 +54,13 @@ class StepRecord:
 
         Args:
             gradients: The gradients as the wrapper was given them.
-            steps: What was added to the weights, if that is known.
-            measured: The wrapper's own quantities.
+            steps: What was added to the weights, if it is of steps.
+            measured: The other quantities.
         """
-        values = [_norm(gradients)]
-        if steps is not None:
-            values.append(_norm(steps))
-            values.append(-backend.dot(gradients, steps) / (values[0] * values[1]))
+        values = []
+        if self.of_steps:
+            norms = _norm(gradients), _norm(steps)
+            values = [*norms, -backend.dot(gradients, steps) / (norms[0] * norms[1])]
         last = ops.stack([ops.cast(value, "float32") for value in (*values, *measured)])
         _, count, total, least, most = ops.unstack(ops.convert_to_tensor(self.variable), axis=1)
         finite = ops.isfinite(last)

@@ -66,13 +66,19 @@ def fit(network, *callbacks, epochs=2, validation=VALIDATION):
     ).history
 
 
-class AtEpochEnds(keras.callbacks.Callback):
-    """All weights, and the averages, after each epoch's training and validation."""
+class AfterBatches(keras.callbacks.Callback):
+    """All weights, and the averages, after each batch, or after the last one of each epoch."""
+
+    def __init__(self, batch=None):
+        super().__init__()
+        self.batch = batch
 
     def on_train_begin(self, logs=None):
         self.weights, self.averages = [], []
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_train_batch_end(self, batch, logs=None):
+        if self.batch not in (None, batch):
+            return
         network = self.model
         self.weights.append(cases.values(network.weights))
         averages = network.optimizer.averages_of(network.trainable_variables)
@@ -103,7 +109,7 @@ def batches_of(data, size):
 
 @each
 def test_validation_is_that_of_averages_and_statistics_assigned_by_hand(wrap, mode):
-    ends = AtEpochEnds()
+    ends = AfterBatches(3)
     network = model(wrap(), **mode)
     history = fit(network, EvaluateOnAverages(X[:20], batch_size=8), ends)
     for epoch, averages in enumerate(ends.averages):
@@ -117,7 +123,7 @@ def test_training_is_unchanged_bit_for_bit(wrap, mode):
     """Dropout's random numbers, statistics, metrics and momenta included."""
     seen, histories = [], []
     for callbacks in ([EvaluateOnAverages(X)], []):
-        ends = AtEpochEnds()
+        ends = AfterBatches()
         network = model(wrap(), dropout=0.5, regularizer="l2", **mode)
         histories.append(fit(network, *callbacks, ends))
         seen.append(ends)
@@ -136,7 +142,7 @@ def test_training_is_unchanged_bit_for_bit(wrap, mode):
 
 @each
 def test_the_statistics_after_fit_belong_to_the_weights(wrap, mode):
-    network, ends = model(wrap(), **mode), AtEpochEnds()
+    network, ends = model(wrap(), **mode), AfterBatches()
     fit(network, ends, EvaluateOnAverages(X, batch_size=8))
     [mean, variance] = cases.values(network.non_trainable_variables)[:2]
     if not network.optimizer.ends_on_averages:
@@ -312,15 +318,17 @@ def test_two_replicas_do_what_one_does():
     for replicas in (1, 2):
         with mirrored.scope(replicas):
             network = model(MovingAverage("adam", 0.5), jit_compile=False)
+        best = keras.callbacks.EarlyStopping(patience=5, restore_best_weights=True)
         data = np.tile(X[:4], (8, 1))  # so that each replica has the statistics of the whole
         history = network.fit(
             data,
             np.tile(Y[:4], (8, 1)),
             batch_size=8,
+            epochs=2,
             shuffle=False,
             verbose=0,
             validation_data=cases.data(8),
-            callbacks=[EvaluateOnAverages(data)],
+            callbacks=[EvaluateOnAverages(data), best],
         ).history
         histories.append([history["val_loss"], history["val_mae"]])
         states.append(cases.values(network.weights))

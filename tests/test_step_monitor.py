@@ -16,6 +16,7 @@ from stepwrap.callbacks import StepMonitor
 NORMS = ["gradient_norm", "step_norm", "cosine"]
 LEARNING_RATE = [f"effective_learning_rate{end}" for end in ("", "_min", "_max")]
 OF_L4 = [*LEARNING_RATE, "min_loss", "skipped_steps"]
+OF_ANY = [*NORMS, "learning_rate"]
 
 
 def norm(arrays):
@@ -44,8 +45,9 @@ class Diary(stepwrap.OptimizerWrapper):
     "make, logged",
     [
         (lambda: stepwrap.L4Adam(), [*NORMS, *OF_L4]),
-        (lambda: stepwrap.NormalizedOptimizer("adam"), ["gradient_norm"]),
-        (lambda: cases.HalvedStep("adam"), NORMS),
+        (lambda: stepwrap.NormalizedOptimizer("adam"), OF_ANY),
+        (lambda: cases.HalvedStep("adam"), OF_ANY),
+        (lambda: stepwrap.SkipNonFinite("adam"), [*OF_ANY, "skipped_steps"]),
         (
             lambda: stepwrap.ClippedOptimizer(
                 stepwrap.NormalizedOptimizer(stepwrap.L4Wrapper(stepwrap.ClippedOptimizer("sgd")))
@@ -53,7 +55,7 @@ class Diary(stepwrap.OptimizerWrapper):
             [*NORMS, *OF_L4],
         ),
     ],
-    ids=["L4Adam", "gradients only", "steps", "deep in a stack"],
+    ids=["L4Adam", "gradients only", "steps", "a condition", "deep in a stack"],
 )
 def test_each_wrapper_gives_what_it_has(make, logged):
     history = cases.fit(cases.model(make()), epochs=2, callbacks=[StepMonitor()])
@@ -78,11 +80,78 @@ def test_the_values_are_right():
     assert history["skipped_steps"] == [0, 0]
 
 
-def test_training_is_the_same_with_it():
+@pytest.mark.parametrize("name", cases.WRAPPERS)
+def test_every_wrapper_has_norms_and_a_learning_rate(name):
+    """By hand, at one step of gradient descent, unless what it does is not gradient descent."""
+    variables = cases.variables()
+    optimizer = cases.WRAPPERS[name](keras.optimizers.SGD(0.1))
+    optimizer.build(variables)
+    record = optimizer.record_steps()
+    for seed in range(cases.batches_per_step(optimizer)):
+        gradients, before = cases.gradients(variables, seed), cases.values(variables)
+        cases.apply(optimizer, gradients, variables)
+    last = record.last()
+    steps = [after - b for after, b in zip(cases.values(variables), before, strict=True)]
+    gradients = cases.values(gradients)
+    product = sum(np.sum(g * s) for g, s in zip(gradients, steps, strict=True))
+    assert last["gradient_norm"] == pytest.approx(norm(gradients), rel=1e-5)
+    assert last["step_norm"] == pytest.approx(norm(steps), rel=1e-5)
+    assert last["cosine"] == pytest.approx(-product / norm(gradients) / norm(steps), rel=1e-4)
+    rate = last.get("learning_rate", last.get("effective_learning_rate"))
+    assert "l4" in name or name == "stack_of_steps" or rate == pytest.approx(0.1)
+
+
+def test_an_optimizer_alone_is_gradient_descent():
+    schedule = keras.optimizers.schedules.PiecewiseConstantDecay([2], [0.1, 0.01])
+    network = cases.model(stepwrap.OptimizerWrapper(keras.optimizers.SGD(schedule)))
+    history = cases.fit(network, epochs=2, callbacks=[StepMonitor()])
+    assert sorted(history) == sorted(["loss", *OF_ANY])
+    np.testing.assert_allclose(history["cosine"], 1, rtol=1e-5)
+    np.testing.assert_allclose(history["learning_rate"], [0.1, 0.01], rtol=1e-6)
+    ratio = history["step_norm"][1] / history["gradient_norm"][1]
+    assert ratio == pytest.approx(0.01, rel=1e-4)
+
+
+def test_a_batch_without_a_step_has_none():
+    optimizer = stepwrap.GradientAccumulation(keras.optimizers.SGD(0.1), steps=3)
+    variables = cases.variables()
+    optimizer.build(variables)
+    record, norms = optimizer.record_steps(), []
+    for seed in range(6):
+        optimizer.apply(cases.gradients(variables, seed), variables)
+        norms.append(record.last()["step_norm"])
+    assert [value > 0 for value in norms] == [False, False, True] * 2
+
+
+def test_a_callback_that_sets_the_learning_rate_has_the_last_word():
+    """It logs the same under the same name, and the monitor's is a mean of single precision."""
+    network = cases.model(stepwrap.OptimizerWrapper(keras.optimizers.SGD(0.1)))
+    schedule = keras.callbacks.LearningRateScheduler(lambda epoch: 0.1 / 3 ** (epoch + 1))
+    histories = [
+        cases.fit(network, epochs=2, callbacks=callbacks)["learning_rate"]
+        for callbacks in ([schedule], [schedule, StepMonitor()], [StepMonitor(), schedule])
+    ]
+    assert histories[0] == histories[1] == histories[2]
+
+
+@pytest.mark.skipif(
+    not hasattr(keras.optimizers, "MultiOptimizer"), reason="this Keras has no MultiOptimizer"
+)
+def test_a_multi_optimizer_has_no_learning_rate():
+    optimizer_map = keras.optimizers.OptimizerMap(keras.optimizers.SGD(0.01))
+    optimizer = stepwrap.OptimizerWrapper(keras.optimizers.MultiOptimizer(optimizer_map))
+    history = cases.fit(cases.model(optimizer), callbacks=[StepMonitor()])
+    assert sorted(history) == sorted(["loss", *NORMS])
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [stepwrap.L4Wrapper, stepwrap.OptimizerWrapper, lambda inner: stepwrap.Lookahead(inner, 2)],
+    ids=["l4", "alone", "lookahead"],
+)
+def test_training_is_the_same_with_it(wrap):
     """Bit for bit, and nothing of it is saved."""
-    watched, alone = (
-        cases.model(stepwrap.L4Wrapper("adam"), jit_compile=False, run_eagerly=True) for _ in "12"
-    )
+    watched, alone = (cases.model(wrap("adam"), jit_compile=False, run_eagerly=True) for _ in "12")
     cases.fit(watched, epochs=2, callbacks=[StepMonitor()])
     cases.fit(alone, epochs=2)
     cases.assert_equal(cases.values(watched.weights), cases.values(alone.weights))

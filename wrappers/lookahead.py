@@ -10,10 +10,10 @@ from keras import ops
 
 from .. import checks, keras_private, stack
 from ..backends import current as backend
-from ..slots import Slots
+from ..slots import Slots, scalar_dtype
 from .averaged_weights import AveragedWeights
 from .catalogue import wrapper
-from .optimizer_wrapper import Variable
+from .optimizer_wrapper import Tensor, Variable
 
 SLOW_STATES = ("keep", "reset", "pullback")
 
@@ -90,21 +90,26 @@ class Lookahead(AveragedWeights):
 
     def after_step(self, variables: list[Variable]) -> None:
         """Brings weights and slow weights together, if it is time."""
-        slow = self.averages_of(variables)
+        slow = self._averages.of(variables)
         slow_state = self._slow_state.of(self._state)
 
         def synchronise() -> None:
-            self._pull_back(variables, slow)
+            kept = ops.full((), 1 - self.slow_step_size, scalar_dtype(variables))
+            kept = ops.where(self.starts_anew(), ops.zeros_like(kept), kept)
+            self._pull_back(variables, slow, kept)
             if self.slow_state == "pullback":
-                self._pull_back(self._state, slow_state)
+                self._pull_back(self._state, slow_state, kept)
             else:
                 backend.copy(self._state, slow_state)
 
-        due = ops.equal(self.iterations % self.sync_period, 0)
-        backend.run_if(due, synchronise, [*variables, *slow, *self._state, *slow_state])
+        due = ops.equal(self.iterations % self.sync_period, 0) | self.starts_anew()
+        read = [*slow, *self._state, *slow_state, self._held_until, self.iterations]
+        backend.run_if(due, synchronise, [*variables, *read])
 
-    def _pull_back(self, variables: Sequence[Variable], slow: Sequence[Variable]) -> None:
-        backend.blend(slow, variables, 1 - self.slow_step_size)
+    def _pull_back(
+        self, variables: Sequence[Variable], slow: Sequence[Variable], kept: Tensor
+    ) -> None:
+        backend.blend(slow, variables, kept)
         backend.copy(variables, slow)
 
     def _check_state(self) -> None:

@@ -64,7 +64,7 @@ class MovingAverage(AveragedWeights):
 
     def after_step(self, variables: list[Variable]) -> None:
         """Moves the averages towards the weights."""
-        backend.blend(self.averages_of(variables), variables, self._decay(variables))
+        backend.blend(self._averages.of(variables), variables, self._decay(variables))
 
     def _decay(self, variables: Sequence[Variable]) -> Tensor:
         since_start = ops.cast(self.iterations - 1 - self.start_step, scalar_dtype(variables))
@@ -72,4 +72,5 @@ class MovingAverage(AveragedWeights):
         if self.dynamic_decay:
             growing = (1 + since_start) / (10 + since_start)
             decay = ops.where(growing < decay, growing, decay)
-        return ops.where(since_start < 0, ops.zeros_like(decay), decay)
+        anew = (since_start < 0) | self.starts_anew()
+        return ops.where(anew, ops.zeros_like(decay), decay)

@@ -321,6 +321,7 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
             return
         seen_variables = [variables[place] for place in places]
         seen = [gradients[place] for place in places]
+        record = self._recording(seen, seen_variables)
         transformed = self.transform_gradients(seen, seen_variables)
         what = f"{type(self).__name__}.transform_gradients"
         checks.same_form(what, transformed, seen, "gradient")
@@ -341,9 +342,7 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
             self.apply_inner(_with(transformed, places, gradients), variables, self.loss)
         if self.overrides("after_step"):
             self.after_step([variable for variable in variables if not is_overwritten(variable)])
-        if self.step_record is not None:
-            measured = [getattr(self, name) for name in self.measured]
-            self.step_record.observe(seen, steps, measured)
+        record(steps)
 
     def _step_if_finite(
         self,
@@ -522,15 +521,53 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
     def check_progress(self) -> None:
         """Raises or warns if training stands still; called where a graph cannot."""
 
-    def record_steps(self) -> StepRecord:
-        """Starts a record of the steps, if there is none yet.
+    def record_steps(self, outermost: bool = True) -> StepRecord | None:
+        """Starts a record of what it measures, if there is none yet; None if that is nothing.
 
         A training function made before does not know of it and must be made again.
+
+        Args:
+            outermost: Whether it is also of gradients, steps and the learning rate, which the
+                wrappers inside need not measure again.
         """
-        if self.step_record is None:
+        if not outermost and not self.measured:
+            self.step_record = None
+        elif self.step_record is None or self.step_record.of_steps != outermost:
+            nominal = ["learning_rate"] if outermost and self._has_nominal_rate() else []
             with backend.scope_of(self.iterations):
-                self.step_record = StepRecord(self.takes_steps, self.measured)
+                self.step_record = StepRecord(outermost, [*self.measured, *nominal])
         return self.step_record
+
+    def _has_nominal_rate(self) -> bool:
+        """Return whether steps are made at its learning rate: no wrapper sets another one."""
+        # Keras' MultiOptimizer has a learning rate in each part.
+        return hasattr(self, "learning_rate") and not any(
+            "effective_learning_rate" in getattr(member, "measured", ())
+            for member in stack.walk(self)
+        )
+
+    def _recording(
+        self, gradients: list[Tensor], variables: list[Variable]
+    ) -> Callable[[list[Tensor] | None], None]:
+        """Looks at what a step will change; returns what enters the step when it is made.
+
+        A step that the wrapper does not take itself is what the weights differ by: taken on
+        its way, it would be written with another rounding than without a record.
+        """
+        record = self.step_record
+        if record is None:
+            return lambda steps: None
+        # Now, for a schedule counts the step that is made.
+        nominal = [self.learning_rate] if "learning_rate" in record.quantities else []
+        before = backend.snapshot(variables) if record.of_steps and not self.takes_steps else None
+
+        def enter(steps: list[Tensor] | None) -> None:
+            if before is not None:
+                steps = backend.add_scaled(backend.snapshot(variables), before, -1.0)
+            measured = [getattr(self, name) for name in self.measured]
+            record.observe(gradients, steps, [*measured, *nominal])
+
+        return enter
 
     # State.
 

@@ -12,7 +12,7 @@ from ..backends import current as backend
 from ..slots import scalar_dtype
 from .averaged_weights import AveragedWeights
 from .catalogue import wrapper
-from .optimizer_wrapper import Variable
+from .optimizer_wrapper import Tensor, Variable
 
 
 @wrapper("stochastic_weight_average")
@@ -76,12 +76,18 @@ class StochasticWeightAverage(AveragedWeights):
 
         def take_snapshot() -> None:
             snapshots = ops.cast(self._snapshots, scalar_dtype(variables))
-            backend.blend(averages, variables, snapshots / (snapshots + 1))
-            self._snapshots.assign(self._snapshots + 1)
+            kept = snapshots / (snapshots + 1)
+            kept = ops.where(self.starts_anew(), ops.zeros_like(kept), kept)
+            backend.blend(averages, variables, kept)
+            self._snapshots.assign(self._snapshots + ops.cast(self._is_due(), "int32"))
 
+        read = [*averages, self._snapshots, self._held_until, self.iterations]
+        due = self._is_due() | self.starts_anew()
+        backend.run_if(due, take_snapshot, [*variables, *read])
+
+    def _is_due(self) -> Tensor:
         since_start = self.iterations - 1 - self.start_averaging
-        due = (since_start >= 0) & ops.equal(since_start % self.average_period, 0)
-        backend.run_if(due, take_snapshot, [*variables, *averages, self._snapshots])
+        return (since_start >= 0) & ops.equal(since_start % self.average_period, 0)
 
     def averages_of(self, variables: Sequence[Variable]) -> list[Variable]:
         """The averages of these weights; before the first snapshot the weights themselves."""
