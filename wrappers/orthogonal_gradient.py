@@ -25,7 +25,7 @@ class OrthogonalGradient(OptimizerWrapper):
     gradients that are not finite or so large that their squares are not.
 
     Args:
-        inner_optimizer: The optimizer to wrap: an instance, a Keras name or a config.
+        inner_optimizer: The optimizer to wrap: an instance, a text or a config.
         name: The wrapper's name. Default: made from the class name.
 
     References:
