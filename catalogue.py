@@ -23,6 +23,9 @@ class Catalogue:
         base: What a user's class has to be a subclass of.
         built_in: Those that are there from the start.
         reserved: Names that no user's class may have.
+
+    A name is looked up as it is written first; then in any case, and so are the aliases and the
+    names of the classes themselves, as long as only one entry has them.
     """
 
     def __init__(
@@ -36,14 +39,16 @@ class Catalogue:
         self._base = base
         self._built_in = dict(built_in or {})
         self._reserved = tuple(reserved)
+        self._aliases: dict[str, str] = {}
         # Users' classes are in the first map: a built-in one that was replaced comes back.
         self._entries: ChainMap[str, Callable] = ChainMap({}, self._built_in)
 
-    def built_in(self, name: str) -> Callable[[Callable], Callable]:
+    def built_in(self, name: str, *aliases: str) -> Callable[[Callable], Callable]:
         """Decorator for stepwrap's own: enters a class, also for saving, or a function."""
 
         def enter(entry: Callable) -> Callable:
             self._built_in[name] = entry
+            self._aliases.update(dict.fromkeys(aliases, name))
             if inspect.isclass(entry):
                 keras.saving.register_keras_serializable(package="stepwrap")(entry)
             return entry
@@ -142,12 +147,35 @@ class Catalogue:
         Raises:
             ValueError: If nothing has.
         """
-        if name not in self._entries:
+        found = self._found(name)
+        if found is None:
             raise ValueError(
                 f"{name!r} is no {self._kind}.{checks.nearest(str(name).lower(), self.names())} "
                 f"{self._kind.capitalize()}s: {checks.listed(self.names())}."
             )
-        return self._entries[name]
+        return self._entries[found]
+
+    def knows(self, name: str) -> bool:
+        """Return whether something has that name."""
+        return self._found(name) is not None
+
+    def _found(self, name: str) -> str | None:
+        """The name under which it is entered that may be written in other ways."""
+        if name in self._entries:
+            return name
+        lower = str(name).lower()
+        classes = {
+            name: entry.__name__ for name, entry in self._entries.items() if inspect.isclass(entry)
+        }
+        for spellings in (
+            [(name, name) for name in self._entries],
+            [(alias, name) for alias, name in self._aliases.items()],
+            [(cls, name) for name, cls in classes.items()],
+        ):
+            found = {entry for spelling, entry in spellings if spelling.lower() == lower}
+            if len(found) == 1:
+                return found.pop()
+        return None
 
     def name_of(self, entry: Callable) -> str | None:
         """The name of a class, None if it has none."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import keras
 
-from . import keras_private, stack
+from . import keras_private, stack, text_form
 
 
 def choice(argument: str, value: Any, options: Sequence[str]) -> str:
@@ -173,11 +173,11 @@ def function(argument: str, value: Any) -> Any:
 
 
 def optimizer(value: Any) -> keras.optimizers.Optimizer:
-    """The Keras optimizer that an instance, a Keras name or a config stands for."""
+    """The Keras optimizer that an instance, a text or a config stands for."""
     if isinstance(value, keras.optimizers.Optimizer):
         return value
     if isinstance(value, str):
-        return _optimizer_by_name(value)
+        return _optimizer_of_text(value)
     if isinstance(value, dict):
         if "class_name" not in value:
             raise ValueError(
@@ -192,24 +192,18 @@ def optimizer(value: Any) -> keras.optimizers.Optimizer:
         )
     raise TypeError(
         "`inner_optimizer` must be a Keras optimizer, such as `keras.optimizers.Adam(1e-3)`, "
-        "the name of one, such as 'adam', or its config. "
+        "a text, such as 'adam(1e-3) | normalized', or its config. "
         f"Received: {_brief(value)} of type {_qualified_name(type(value))}."
     )
 
 
-def _optimizer_by_name(name: str) -> keras.optimizers.Optimizer:
-    from .optimizers import RAdam  # only now, for it imports this
-
-    known = {cls.__name__.lower(): cls for cls in (*keras_optimizer_classes(), RAdam)}
-    if name.lower() in known:
-        return known[name.lower()]()  # keras.optimizers.get does not know all of them
-    try:  # a class that the user registered with Keras
-        return keras.optimizers.get(name)
-    except ValueError as error:
-        raise ValueError(
-            "`inner_optimizer` must be the name of a Keras optimizer. "
-            f"Received: {name!r}.{nearest(name.lower(), known)} Known: {listed(known)}."
-        ) from error
+def _optimizer_of_text(text: str) -> keras.optimizers.Optimizer:
+    try:
+        return text_form.read(text)
+    except (TypeError, ValueError) as error:
+        if keras.saving.get_registered_object(text) is not None:
+            return keras.optimizers.get(text)  # a class that the user registered with Keras
+        raise type(error)(f"`inner_optimizer`, given as a text: {error}") from error
 
 
 def keras_optimizer_classes() -> list[type[keras.optimizers.Optimizer]]:
@@ -314,7 +308,8 @@ def _owner_of_argument(name: str, inner_optimizer: Any) -> str | None:
     cls = keras.optimizers.Optimizer
     if isinstance(inner_optimizer, str):
         known = {cls.__name__.lower(): cls for cls in keras_optimizer_classes()}
-        cls = known.get(inner_optimizer.lower(), cls)
+        base = re.match(r"\s*(\w*)", inner_optimizer)[1]
+        cls = known.get(base.lower(), cls)
     elif isinstance(inner_optimizer, keras.optimizers.Optimizer):
         cls = type(inner_optimizer)
     return cls.__name__ if name in inspect.signature(cls.__init__).parameters else None

@@ -2,30 +2,86 @@
 
 In texts they stand as bases: `parse("ranger(1e-3) | gradient_noise")`. `describe` gives back
 what they are made of.
+
+Each takes the arguments of its parts as well, by name: `ranger(beta_1=0.95, sync_period=5)`.
+One that several parts have is that of the part which the definition gives it to; `name`, which
+all have, cannot be given.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+import inspect
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import keras
 from keras.optimizers.schedules import LearningRateSchedule
 
-from . import optimizers, wrappers
+from . import checks, optimizers, wrappers
 from .optimizers.catalogue import base_optimizer
 from .text import chain
+from .text.arguments import arguments_of
 
 Optimizer = keras.optimizers.Optimizer
+Parts = list[partial]
 
 
-@base_optimizer("ranger")
-def ranger(learning_rate: float | LearningRateSchedule = 0.001) -> Optimizer:
+def _preset(definition: Callable[..., Parts]) -> Callable[..., Optimizer]:
+    """Decorator: a function that returns the parts of a stack, base first, makes the stack.
+
+    It takes the arguments of the parts as well, and its name is one in texts.
+    """
+    own = inspect.signature(definition).parameters
+    known = {**_arguments_of_parts(definition()), **own}
+    name = definition.__name__
+
+    @functools.wraps(definition)
+    def preset(*args: Any, **arguments: Any) -> Optimizer:
+        for argument in arguments:
+            if argument not in known:
+                hint = checks.nearest(argument, known) or f" It has: {checks.listed(known)}."
+                raise TypeError(f"`{name}` has no argument `{argument}`.{hint}")
+        of_definition = {one: arguments.pop(one) for one in own if one in arguments}
+        parts = definition(*args, **of_definition)
+        for argument, value in arguments.items():
+            place = _place(argument, parts)
+            parts[place] = partial(parts[place], **{argument: value})
+        base, *others = parts
+        return chain(base(), *others)
+
+    parameters = [*own.values(), *(known[one] for one in known if one not in own)]
+    preset.__signature__ = inspect.Signature(parameters, return_annotation=Optimizer)
+    return base_optimizer(name)(preset)
+
+
+def _arguments_of_parts(parts: Parts) -> dict[str, inspect.Parameter]:
+    """The arguments that one of the parts takes, each by name and with its value there."""
+    found = {}
+    for place, part in enumerate(parts):
+        for name, parameter in arguments_of(part.func).items():
+            if _place(name, parts) == place:
+                default = part.keywords.get(name, parameter.default)
+                found[name] = parameter.replace(kind=parameter.KEYWORD_ONLY, default=default)
+    return found
+
+
+def _place(argument: str, parts: Parts) -> int | None:
+    """Which of the parts an argument is for, if there is only one that it can be for."""
+    having = [place for place, part in enumerate(parts) if argument in arguments_of(part.func)]
+    given = [place for place in having if argument in parts[place].keywords]
+    places = given or having
+    return places[0] if len(places) == 1 else None
+
+
+@_preset
+def ranger(learning_rate: float | LearningRateSchedule = 0.001) -> Parts:
     """RAdam on centralised gradients, with Lookahead.
 
         radam(learning_rate) | gradient_centralization | lookahead(6, 0.5)
 
-    The author's code differs in RAdam's beta_1 = 0.95 and epsilon = 1e-5.
+    The author's code differs in RAdam's beta_1 and epsilon: `ranger(beta_1=0.95, epsilon=1e-5)`.
 
     Args:
         learning_rate: RAdam's. Default: 0.001.
@@ -35,19 +91,19 @@ def ranger(learning_rate: float | LearningRateSchedule = 0.001) -> Optimizer:
         LookAhead for the best of both", 2019. Its parts: Liu et al., arXiv 1908.03265;
         Yong et al., arXiv 2004.01461; Zhang et al., arXiv 1907.08610.
     """
-    return chain(
-        optimizers.get("radam")(learning_rate),
-        "gradient_centralization",
-        "lookahead(sync_period=6, slow_step_size=0.5)",
-    )
+    return [
+        partial(optimizers.RAdam, learning_rate),
+        partial(wrappers.GradientCentralization),
+        partial(wrappers.Lookahead, sync_period=6, slow_step_size=0.5),
+    ]
 
 
-@base_optimizer("lamb")
+@_preset
 def lamb(
     learning_rate: float | LearningRateSchedule = 0.001,
     weight_decay: float = 0.01,
     exclude: str | Sequence[str] | None = None,
-) -> Optimizer:
+) -> Parts:
     """Adam with steps as long as the weights are large.
 
         adam(learning_rate, epsilon=1e-6) | trust_ratio(weight_decay=weight_decay)
@@ -66,20 +122,19 @@ def lamb(
         You et al.: "Large Batch Optimization for Deep Learning: Training BERT in 76
         minutes", arXiv 1904.00962, Algorithm 2.
     """
-    trust_ratio = wrappers.get("trust_ratio")
-    return chain(
-        keras.optimizers.Adam(learning_rate, epsilon=1e-6),
-        partial(trust_ratio, weight_decay=weight_decay, exclude=exclude),
-    )
+    return [
+        partial(keras.optimizers.Adam, learning_rate, epsilon=1e-6),
+        partial(wrappers.TrustRatio, weight_decay=weight_decay, exclude=exclude),
+    ]
 
 
-@base_optimizer("lars")
+@_preset
 def lars(
     learning_rate: float | LearningRateSchedule = 1.0,
     weight_decay: float = 1e-4,
     momentum: float = 0.9,
     exclude: str | Sequence[str] | None = None,
-) -> Optimizer:
+) -> Parts:
     """Gradient descent with steps as long as the weights are large, and momentum.
 
         sgd(learning_rate) | trust_ratio(coefficient=0.001, weight_decay=weight_decay)
@@ -99,18 +154,17 @@ def lars(
         You, Gitman, Ginsburg: "Large Batch Training of Convolutional Networks",
         arXiv 1708.03888, Algorithm 1.
     """
-    trust_ratio, step_momentum = wrappers.get("trust_ratio"), wrappers.get("step_momentum")
-    return chain(
-        keras.optimizers.SGD(learning_rate),
-        partial(trust_ratio, coefficient=0.001, weight_decay=weight_decay, exclude=exclude),
-        partial(step_momentum, momentum=momentum),
-    )
+    return [
+        partial(keras.optimizers.SGD, learning_rate),
+        partial(wrappers.TrustRatio, coefficient=0.001, weight_decay=weight_decay, exclude=exclude),
+        partial(wrappers.StepMomentum, momentum=momentum, nesterov=False),
+    ]
 
 
-@base_optimizer("adamw_cautious")
+@_preset
 def adamw_cautious(
     learning_rate: float | LearningRateSchedule = 0.001, weight_decay: float = 0.004
-) -> Optimizer:
+) -> Parts:
     """AdamW without the elements of the step that oppose the gradient.
 
         adamw(learning_rate, weight_decay) | cautious
@@ -123,4 +177,7 @@ def adamw_cautious(
         Liang et al.: "Cautious Optimizers: Improving Training with One Line of Code",
         arXiv 2411.16085, Algorithm 1.
     """
-    return chain(keras.optimizers.AdamW(learning_rate, weight_decay), "cautious")
+    return [
+        partial(keras.optimizers.AdamW, learning_rate, weight_decay),
+        partial(wrappers.Cautious),
+    ]

@@ -27,4 +27,5 @@ register = _catalogue.register
 unregister = _catalogue.unregister
 names = _catalogue.names
 get = _catalogue.get
+knows = _catalogue.knows
 name_of = _catalogue.name_of

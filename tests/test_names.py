@@ -80,6 +80,35 @@ def test_an_unknown_name_lists_what_exists_and_suggests_the_nearest():
     assert all(repr(name) in str(caught.value) for name in wrappers.names())
 
 
+def test_a_name_in_another_case_an_alias_or_the_name_of_the_class():
+    for name in ("adam", "Adam", "ADAM"):
+        assert optimizers.get(name) is keras.optimizers.Adam
+    for name in ("LAMB", "Lamb"):  # which means one thing, though Keras has a class of that name
+        assert optimizers.get(name) is stepwrap.presets.lamb
+    for name in ("SWA", "swa", "StochasticWeightAverage", "Stochastic_Weight_Average"):
+        assert wrappers.get(name) is stepwrap.StochasticWeightAverage
+    assert wrappers.get("EMA") is wrappers.get("MovingAverage") is stepwrap.MovingAverage
+    assert "swa" not in wrappers.names()
+
+
+def test_a_user_s_name_comes_before_every_other_spelling():
+    mine, other = make_wrapper(), make_wrapper()
+    wrappers.register("swa", mine)
+    wrappers.register("Normalized", other)
+    assert wrappers.get("swa") is wrappers.get("SWA") is mine
+    assert wrappers.get("Normalized") is other
+    assert wrappers.get("normalized") is stepwrap.NormalizedOptimizer
+
+
+def test_a_spelling_that_stands_for_several_is_refused():
+    wrappers.register("mine", make_wrapper())
+    wrappers.register("Mine", make_wrapper())
+    with pytest.raises(ValueError, match=r"'MINE' is no wrapper\. Did you mean 'mine'"):
+        wrappers.get("MINE")
+    with pytest.raises(ValueError, match="'squashed' is no wrapper"):
+        wrappers.get("squashed")  # the name of both classes
+
+
 @both
 def test_register_as_a_decorator_and_as_a_call(catalogue, make, built_in):
     cls, other = make(), make()

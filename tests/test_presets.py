@@ -1,5 +1,7 @@
 """The presets: each equals its definition."""
 
+import inspect
+
 import keras
 import numpy as np
 import pytest
@@ -139,6 +141,55 @@ def test_arguments_of_a_preset_reach_their_place(name):
     names = definition.__code__.co_varnames
     arguments = {argument: arguments[argument] for argument in names if argument in arguments}
     assert text(preset(0.02, **arguments)) == text(definition(0.02, **arguments))
+
+
+@pytest.mark.parametrize(
+    ("preset", "parts"),
+    [
+        (
+            "ranger(0.02, beta_1=0.95, epsilon=1e-5, weight_decay=0.1, sync_period=5)",
+            "radam(0.02, beta_1=0.95, epsilon=1e-5, weight_decay=0.1) | gradient_centralization"
+            " | lookahead(sync_period=5)",
+        ),
+        (
+            "ranger(slow_step_size=0.8, jit_compile=False)",
+            "radam | gradient_centralization(jit_compile=False) | lookahead(slow_step_size=0.8)",
+        ),
+        (
+            "lamb(beta_2=0.9, epsilon=1e-3, coefficient=0.5, clipnorm=1.0)",
+            "adam(beta_2=0.9, epsilon=1e-3, clipnorm=1.0)"
+            " | trust_ratio(coefficient=0.5, weight_decay=0.01)",
+        ),
+        (
+            "lars(nesterov=True, coefficient=0.01, epsilon=1e-9)",
+            "sgd(1.0) | trust_ratio(coefficient=0.01, weight_decay=1e-4, epsilon=1e-9)"
+            " | step_momentum(nesterov=True)",
+        ),
+        ("adamw_cautious(amsgrad=True)", "adamw(amsgrad=True) | cautious"),
+    ],
+)
+def test_a_preset_takes_the_arguments_of_its_parts(preset, parts):
+    assert text(stepwrap.parse(preset)) == text(stepwrap.parse(parts))
+    made = eval(preset, {name: getattr(presets, name) for name in DEFINITIONS})
+    assert text(made) == text(stepwrap.parse(parts))
+
+
+@with_every_preset
+def test_the_signature_of_a_preset_has_the_values_that_it_gives_to_its_parts(name):
+    preset = getattr(presets, name)
+    parameters = inspect.signature(preset).parameters
+    assert "name" not in parameters  # which all parts have
+    for argument, parameter in parameters.items():
+        assert text(preset(**{argument: parameter.default})) == text(preset())
+
+
+def test_an_unknown_argument_of_a_preset_suggests_the_nearest_or_lists_all():
+    with pytest.raises(TypeError, match=r"no argument `beta1`\. Did you mean 'beta_1'"):
+        presets.ranger(beta1=0.9)
+    with pytest.raises(TypeError, match=r"`lars` has no argument `zzz`\. It has: 'learning_rate'"):
+        presets.lars(zzz=1)
+    with pytest.raises(TypeError, match="no argument `name`"):
+        presets.ranger(name="mine")
 
 
 @pytest.mark.parametrize("name", ["lamb", "lars"])

@@ -619,6 +619,152 @@ def test_a_canonical_text_is_described_as_it_is(text):
     assert describe(parse(text)) == text
 
 
+def test_nothing_is_printed_unless_it_is_asked_for(capsys):
+    assert describe(parse("adam | l4")) == "adam | l4"
+    assert describe(stepwrap.OptimizerWrapper("sgd")) is None
+    assert capsys.readouterr().out == ""
+    assert describe(parse("adam | l4"), show=True) == "adam | l4"
+    assert capsys.readouterr().out.startswith("L4Wrapper\n")
+    with pytest.raises(TypeError, match="`show` must be True or False"):
+        describe(parse("adam"), show="tree")
+
+
+# repr
+
+
+@pytest.mark.parametrize("wrap", cases.WRAPPERS.values(), ids=cases.WRAPPERS)
+def test_an_optimizer_is_shown_as_its_text(wrap):
+    for base in ("adam", "sgd(0.1, momentum=0.9)"):
+        optimizer = wrap(base)
+        if has_a_text(optimizer):
+            assert repr(optimizer) == str(optimizer) == describe(optimizer)
+            assert repr(stepwrap.LossScaleOptimizer(optimizer)) == (
+                f"{describe(optimizer)} | loss_scale_optimizer"
+            )
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "shown"),
+    [
+        (stepwrap.L4Adam, "l4adam"),
+        (lambda: stepwrap.OptimizerWrapper("sgd"), "OptimizerWrapper(<SGD>)"),
+        (
+            lambda: stepwrap.Lookahead(stepwrap.NormalizedOptimizer("sgd", halve)),
+            "Lookahead(NormalizedOptimizer(<SGD>))",
+        ),
+        (lambda: stepwrap.Lookahead.__new__(stepwrap.Lookahead), "<Lookahead>"),
+        (
+            lambda: stepwrap.LossScaleOptimizer(Holder("sgd", b"1")),
+            "LossScaleOptimizer(Holder(<SGD>))",
+        ),
+    ],
+)
+def test_an_optimizer_without_a_text_is_shown_by_the_names_of_its_classes(optimizer, shown):
+    assert repr(optimizer()) == shown
+
+
+@pytest.mark.skipif("MultiOptimizer" not in cases.BASE_OPTIMIZERS, reason="an older Keras")
+def test_a_branch_is_shown_as_its_class():
+    optimizer = stepwrap.Lookahead(cases.BASE_OPTIMIZERS["MultiOptimizer"]())
+    assert repr(optimizer) == "Lookahead(<MultiOptimizer>)"
+    by_function = keras.optimizers.MultiOptimizer(lambda variable: keras.optimizers.SGD())
+    assert repr(stepwrap.Lookahead(by_function)) == "Lookahead(<MultiOptimizer>)"
+
+
+def test_an_optimizer_is_shown_while_it_is_compiled():
+    """Where the learning rate has no value, so that there may be no text."""
+    optimizer = stepwrap.NormalizedOptimizer("sgd")
+    variables = cases.variables()
+    optimizer.build(variables)
+    seen = []
+
+    def function(x):
+        seen.append(repr(optimizer))
+        return x
+
+    cases.compiled(function)(keras.ops.ones(()))
+    assert all("sgd" in shown.lower() or "NormalizedOptimizer" in shown for shown in seen) and seen
+
+
+# Texts for inner optimizers.
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (
+            lambda: stepwrap.Lookahead("adam(0.01) | normalized"),
+            "adam(0.01) | normalized | lookahead",
+        ),
+        (lambda: stepwrap.Lookahead("ranger"), "ranger | lookahead"),
+        (
+            lambda: stepwrap.NormalizedOptimizer("lookahead_adam", "l1"),
+            "lookahead_adam | normalized('l1')",
+        ),
+        (lambda: stepwrap.LearningRateDropout("L4Adam"), "l4adam | learning_rate_dropout"),
+        (lambda: stepwrap.Lookahead("lamb"), "lamb | lookahead"),
+        (lambda: stepwrap.Lookahead("Lamb"), "lamb | lookahead"),
+        (lambda: stepwrap.Lookahead("sign_descent(0.5)"), "sign_descent(0.5) | lookahead"),
+        (lambda: stepwrap.Lookahead("tests>SignDescent"), "sign_descent | lookahead"),
+    ],
+)
+def test_an_inner_optimizer_may_be_a_text(make, text):
+    class LookaheadAdam(keras.optimizers.Adam):
+        pass
+
+    optimizers.register("lookahead_adam", LookaheadAdam, package="tests")
+    try:
+        assert config(make()) == config(parse(text))
+    finally:
+        optimizers.unregister("lookahead_adam")
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "words"),
+    [
+        ("adam | clip", ValueError, ["'clip' is no wrapper", "\n    adam | clip\n           ^"]),
+        ("adam(rate=1)", TypeError, ["no argument `rate`", "\n         ^"]),
+        ("adam | gradient_accumulation", ValueError, ["must stand outermost"]),
+        ("", ValueError, ["is empty"]),
+    ],
+)
+def test_an_error_in_an_inner_text_names_the_argument_and_the_place(text, error, words):
+    with pytest.raises(error) as caught:
+        stepwrap.NormalizedOptimizer(text)
+    if "gradient_accumulation" not in text:
+        words = ["`inner_optimizer`, given as a text", *words]
+    assert all(word in str(caught.value) for word in words), caught.value
+
+
+def test_an_argument_of_the_base_of_an_inner_text_points_there():
+    with pytest.raises(TypeError, match=r"`Lookahead\(Adam\(beta_1=0.5\), ...\)`"):
+        stepwrap.Lookahead("Adam(0.1) | normalized", beta_1=0.5)
+
+
+# Spellings.
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("Adam", "adam"),
+        ("RMSprop | Normalized", "rmsprop | normalized"),
+        ("SGD | NormalizedOptimizer | Lookahead", "sgd | normalized | lookahead"),
+        ("L4Adam | GradientNoise", "l4adam | gradient_noise"),
+        ("RAdam | SWA", "radam | stochastic_weight_average"),
+        ("sgd | swa(average_period=3)", "sgd | stochastic_weight_average(average_period=3)"),
+        ("ADAM | EMA", "adam | moving_average"),
+        ("sgd | L4Wrapper | LossScaleOptimizer", "sgd | l4 | loss_scale_optimizer"),
+        (
+            "SGD(CosineDecay(0.1, 10))",
+            "sgd(learning_rate=cosine_decay(initial_learning_rate=0.1, decay_steps=10))",
+        ),
+    ],
+)
+def test_names_may_be_written_in_other_ways(text, canonical):
+    assert describe(parse(text)) == canonical
+
+
 def test_names_that_keras_chose_are_left_out():
     for _ in range(2):
         optimizer = stepwrap.NormalizedOptimizer(stepwrap.ClippedOptimizer("rmsprop"))
@@ -641,7 +787,8 @@ def test_a_step_changes_nothing_in_the_text():
 
 
 def test_the_tree(capsys):
-    describe(parse("sign_descent(0.1) | holder('x', name='mine') | clipped('l1') | halved"))
+    described = "sign_descent(0.1) | holder('x', name='mine') | clipped('l1') | halved"
+    describe(parse(described), show=True)
     assert (
         capsys.readouterr().out
         == """\
@@ -661,7 +808,7 @@ HalvedStep
 def test_the_tree_has_every_hyperparameter(capsys):
     stacked = cases.WRAPPERS["stack"]("adam")
     for optimizer in (stacked, *(base() for base in cases.BASE_OPTIMIZERS.values())):
-        describe(optimizer)
+        describe(optimizer, show=True)
         printed = " ".join(capsys.readouterr().out.replace("│", " ").split())
         for member in stack.walk(optimizer):
             if isinstance(optimizer, stepwrap.L4Adam | stepwrap.L4Mom) and member is not optimizer:
@@ -674,7 +821,7 @@ def test_the_tree_has_every_hyperparameter(capsys):
 @pytest.mark.skipif("MultiOptimizer" not in cases.BASE_OPTIMIZERS, reason="an older Keras")
 def test_the_parts_of_a_multi_optimizer_are_branches(capsys):
     optimizer = stepwrap.ClippedOptimizer(cases.BASE_OPTIMIZERS["MultiOptimizer"]())
-    assert describe(optimizer) is None
+    assert describe(optimizer, show=True) is None
     lines = capsys.readouterr().out.splitlines()
     assert lines[:4] == [
         "ClippedOptimizer",
@@ -737,7 +884,7 @@ def halve(gradient):
 )
 def test_without_a_text_the_last_line_says_why(optimizer, shown, reason, capsys, recwarn):
     optimizer = optimizer()
-    assert describe(optimizer) is None
+    assert describe(optimizer, show=True) is None
     lines = capsys.readouterr().out.splitlines()
     assert any(shown in line for line in lines[:-1])
     assert lines[-1] == f"No text form: {reason}."

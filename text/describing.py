@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keras
 
+from .. import checks
 from ..optimizers import catalogue as optimizers
 from ..wrappers import LossScaleOptimizer
 from ..wrappers import catalogue as wrappers
@@ -14,35 +15,60 @@ from .tree import tree
 Optimizer = keras.optimizers.Optimizer
 
 
-def describe(optimizer: Optimizer) -> str | None:
-    """Prints a stack as a tree, outermost at the top, and returns it as a text.
+def describe(optimizer: Optimizer, *, show: bool = False) -> str | None:
+    """Return a stack as a text.
 
-    The tree has every hyper-parameter, the text those that differ from their defaults.
-    `parse` makes the same stack of the text: the same config, but for names that Keras
-    chose. What training has changed, other than the learning rate, is in neither.
+    The text has the hyper-parameters that differ from their defaults. `parse` makes the same
+    stack of it: the same config, but for names that Keras chose. What training has changed,
+    other than the learning rate, is not in it.
 
     Args:
         optimizer: Any Keras optimizer.
+        show: Whether the stack is printed as well, as a tree with every hyper-parameter,
+            outermost at the top. Default: False.
 
     Returns:
         The text, or None if the stack has none: if it branches, as a `MultiOptimizer`
         does, has a class without a name in texts, or an argument that is no literal, such
-        as a function. The last line printed says why.
+        as a function. With `show=True` the last line printed says why.
 
     Raises:
-        TypeError: If `optimizer` is no Keras optimizer.
+        TypeError: If `optimizer` is no Keras optimizer, or `show` neither True nor False.
     """
     if not isinstance(optimizer, Optimizer):
         raise TypeError(
             "`optimizer` must be a Keras optimizer or a wrapper. "
             f"Received: {optimizer!r} of type {type(optimizer).__name__}."
         )
-    print("\n".join(tree(optimizer)))
+    if checks.flag("show", show):
+        print("\n".join(tree(optimizer)))
     try:
-        return " | ".join(reversed(_stages(optimizer)))
+        return _text(optimizer)
     except NotWritableError as error:
-        print(f"No text form: {error}.")
+        if show:
+            print(f"No text form: {error}.")
         return None
+
+
+def short_form(optimizer: Optimizer) -> str:
+    """The text of a stack; without one, the names of its classes from the outside in.
+
+    The names are as in `Lookahead(<MultiOptimizer>)`.
+    """
+    try:
+        return _text(optimizer)
+    except NotWritableError:
+        return _nested(optimizer)
+
+
+def _text(optimizer: Optimizer) -> str:
+    return " | ".join(reversed(_stages(optimizer)))
+
+
+def _nested(optimizer: Optimizer) -> str:
+    name = class_of(optimizer).__name__
+    inside = parts(optimizer) if hasattr(optimizer, "inner_optimizer") else []
+    return f"{name}({_nested(inside[0][1])})" if inside else f"<{name}>"
 
 
 def _stages(optimizer: Optimizer) -> list[str]:

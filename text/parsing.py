@@ -27,9 +27,11 @@ def parse(text: str) -> Optimizer:
     is `L4Wrapper(NormalizedOptimizer(Adam(1e-3), "l2", scope="layer"), fraction=0.25)`.
 
     The base is one of `stepwrap.optimizers.names()`, each wrapper one of
-    `stepwrap.wrappers.names()`, or `loss_scale_optimizer`, outermost. Keras' names of
-    optimizers mean the same here, but `lamb` is the preset `stepwrap.presets.lamb`; Keras'
-    class is `keras_lamb`. Arguments are numbers, strings, True, False, None, and lists,
+    `stepwrap.wrappers.names()`, or `loss_scale_optimizer`, outermost. Names may be written in
+    any case, and as those of the classes: `RMSprop`, `NormalizedOptimizer`; `swa` and `ema`
+    stand for `stochastic_weight_average` and `moving_average`. Keras' names of optimizers
+    mean the same here, but `lamb` is the preset `stepwrap.presets.lamb`; Keras' class is
+    `keras_lamb`. Arguments are numbers, strings, True, False, None, and lists,
     tuples and dictionaries of them, by place (after `inner_optimizer`) or by name. A
     learning rate may be a schedule of `keras.optimizers.schedules`:
     `adam(cosine_decay(0.001, 1000))`. No code runs from a text.
@@ -113,7 +115,9 @@ def _wrapped(source: Source, optimizer: Optimizer, calls: Sequence[Call]) -> Opt
 
 
 def _wrapper(name: str) -> Callable:
-    return LossScaleOptimizer if name == "loss_scale_optimizer" else wrappers.get(name)
+    if name.lower() in ("loss_scale_optimizer", LossScaleOptimizer.__name__.lower()):
+        return LossScaleOptimizer
+    return wrappers.get(name)
 
 
 def _named(source: Source, call: Call, get: Callable[[str], Callable]) -> Callable:
@@ -122,9 +126,9 @@ def _named(source: Source, call: Call, get: Callable[[str], Callable]) -> Callab
         return get(call.name)
     except ValueError as error:
         hint = ""
-        if call.name in optimizers.names():
+        if optimizers.knows(call.name):
             hint = f" `{call.name}` is a base optimizer, which stands first."
-        elif call.name in wrappers.names():
+        elif wrappers.knows(call.name):
             hint = f" `{call.name}` is a wrapper, which needs a base: `adam | {call.name}`."
         raise source.error_at(call.node, f"{error}{hint}") from error
 

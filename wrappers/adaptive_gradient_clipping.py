@@ -28,7 +28,7 @@ class AdaptiveGradientClipping(OptimizerWrapper):
     authors leave out the last layer of a classifier: `exclude="logits/"`, if that is its name.
 
     Args:
-        inner_optimizer: The optimizer to wrap: an instance, a Keras name or a config.
+        inner_optimizer: The optimizer to wrap: an instance, a text or a config.
         clipping: The largest ratio of the norms of gradient and weights, above 0.
             Default: 0.01.
         epsilon: What counts as the norm of weights that are smaller, above 0, so that

@@ -21,7 +21,7 @@ class Cautious(OptimizerWrapper):
     where the present one points the other way: these elements wait.
 
     Args:
-        inner_optimizer: The optimizer to wrap: an instance, a Keras name or a config.
+        inner_optimizer: The optimizer to wrap: an instance, a text or a config.
         name: The wrapper's name. Default: made from the class name.
 
     References:

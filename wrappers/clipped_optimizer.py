@@ -24,7 +24,7 @@ class ClippedOptimizer(OptimizerWrapper):
     finite stays so, and reaches the inner optimizer.
 
     Args:
-        inner_optimizer: The optimizer to wrap: an instance, a Keras name or a config.
+        inner_optimizer: The optimizer to wrap: an instance, a text or a config.
         normalization: The name of a registered norm (`stepwrap.normalizers`), or a
             function from a gradient tensor to a scalar, written with `keras.ops`. A
             function can be saved if it is registered with Keras. Default: "l2".

@@ -26,7 +26,7 @@ class CoupledWeightDecay(OptimizerWrapper):
     reported, and that loss-based wrappers see, has no penalty in it.
 
     Args:
-        inner_optimizer: The optimizer to wrap: an instance, a Keras name or a config.
+        inner_optimizer: The optimizer to wrap: an instance, a text or a config.
         rate: How much of the weights is added, at least 0, in units of gradient per
             weight; often 1e-4.
         exclude: Regular expressions, or a single one; variables in whose path, such as

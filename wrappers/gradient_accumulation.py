@@ -34,7 +34,7 @@ class GradientAccumulation(OptimizerWrapper):
     writes to a variable in place of a gradient's step, are the largest of the k.
 
     Args:
-        inner_optimizer: The optimizer to wrap: an instance, a Keras name or a config.
+        inner_optimizer: The optimizer to wrap: an instance, a text or a config.
         steps: k, the number of batches to a step; at least 1. Default: 2.
         name: The wrapper's name. Default: made from the class name.
 

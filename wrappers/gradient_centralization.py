@@ -21,7 +21,7 @@ class GradientCentralization(OptimizerWrapper):
     convolution. Biases and other vectors stay as they are.
 
     Args:
-        inner_optimizer: The optimizer to wrap: an instance, a Keras name or a config.
+        inner_optimizer: The optimizer to wrap: an instance, a text or a config.
         name: The wrapper's name. Default: made from the class name.
 
     References:

@@ -20,7 +20,7 @@ class GradientDropout(OptimizerWrapper):
     instead, which the inner optimizer's averages do not notice.
 
     Args:
-        inner_optimizer: The optimizer to wrap: an instance, a Keras name or a config.
+        inner_optimizer: The optimizer to wrap: an instance, a text or a config.
         keep: The probability that an element is kept, in (0, 1]. Default: 0.9.
         seed: A whole number of at least 0 for the same elements in every run, or None
             for what `keras.utils.set_random_seed` decides. Default: None.

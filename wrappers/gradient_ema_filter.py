@@ -24,7 +24,7 @@ class GradientEMAFilter(OptimizerWrapper):
     Elements of a gradient that are not finite stay so, and do not enter the average.
 
     Args:
-        inner_optimizer: The optimizer to wrap: an instance, a Keras name or a config.
+        inner_optimizer: The optimizer to wrap: an instance, a text or a config.
         alpha: The decay of the average, in [0, 1). Default: 0.98.
         amplification: How much of the average is added, at least 0. Default: 2.0.
         name: The wrapper's name. Default: made from the class name.

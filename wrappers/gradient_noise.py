@@ -21,7 +21,7 @@ class GradientNoise(OptimizerWrapper):
     t is `iterations`, 0 at the first step.
 
     Args:
-        inner_optimizer: The optimizer to wrap: an instance, a Keras name or a config.
+        inner_optimizer: The optimizer to wrap: an instance, a text or a config.
         eta: The variance of the noise at the first step, in units of a squared gradient;
             at least 0. The paper tries 0.01, 0.3 and 1. Default: 0.3.
         gamma: How fast the variance falls; at least 0, which means not at all.

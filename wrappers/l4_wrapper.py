@@ -33,7 +33,7 @@ class L4Wrapper(L4):
     `optimizer.scale_loss(loss)` or `optimizer.apply(gradients, variables, loss=loss)`.
 
     Args:
-        inner_optimizer: The optimizer to wrap: an instance, a Keras name or a config.
+        inner_optimizer: The optimizer to wrap: an instance, a text or a config.
         fraction: How far to go towards the lowest loss at each step, if the loss were
             linear; in (0, 1]. Where the loss of batches varies much, the authors
             suggest 0.10. Default: 0.15.

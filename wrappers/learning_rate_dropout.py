@@ -19,7 +19,7 @@ class LearningRateDropout(OptimizerWrapper):
     p is the inner optimizer's step; its state sees every gradient.
 
     Args:
-        inner_optimizer: The optimizer to wrap: an instance, a Keras name or a config.
+        inner_optimizer: The optimizer to wrap: an instance, a text or a config.
         keep: The probability that an element is kept, in (0, 1]. Default: 0.5, as in the
             paper's experiments.
         seed: A whole number of at least 0 for the same elements in every run, or None

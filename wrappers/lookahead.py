@@ -36,7 +36,7 @@ class Lookahead(AveragedWeights):
     instead.
 
     Args:
-        inner_optimizer: The optimizer to wrap: an instance, a Keras name or a config.
+        inner_optimizer: The optimizer to wrap: an instance, a text or a config.
         sync_period: k, in steps; at least 1. Default: 6.
         slow_step_size: Above 0, at most 1. Default: 0.5.
         slow_state: What becomes of the inner optimizer's state when w does: "keep": it

@@ -40,6 +40,8 @@ class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
         Micikevicius et al.: "Mixed Precision Training", arXiv 1710.03740, Section 3.2.
     """
 
+    __repr__ = OptimizerWrapper.__repr__
+
     def scale_loss(self, loss: Tensor) -> Tensor:
         """The loss to differentiate; the wrappers inside see it as it was."""
         stack.set_loss(self.inner_optimizer, loss)

@@ -15,7 +15,7 @@ from .catalogue import wrapper
 from .optimizer_wrapper import Tensor, Variable
 
 
-@wrapper("moving_average")
+@wrapper("moving_average", "ema")
 class MovingAverage(AveragedWeights):
     """Keeps a moving average of the weights, which the model has at the end of `fit`.
 
@@ -32,7 +32,7 @@ class MovingAverage(AveragedWeights):
     leaves its average as it is.
 
     Args:
-        inner_optimizer: The optimizer to wrap: an instance, a Keras name or a config.
+        inner_optimizer: The optimizer to wrap: an instance, a text or a config.
         average_decay: At least 0, below 1. Default: 0.99.
         start_step: The first step to average over; until then the average is the weights.
             At least 0. Default: 0.

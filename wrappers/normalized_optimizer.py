@@ -21,7 +21,7 @@ class NormalizedOptimizer(OptimizerWrapper):
     zero. A gradient that is not finite stays so, and reaches the inner optimizer.
 
     Args:
-        inner_optimizer: The optimizer to wrap: an instance, a Keras name or a config.
+        inner_optimizer: The optimizer to wrap: an instance, a text or a config.
         normalization: The name of a registered normalizer (`stepwrap.normalizers`),
             or a function from a gradient tensor to a normalised tensor of the same
             shape and dtype, written with `keras.ops`. A function can be saved if it

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from .. import checks, compilation, keras_private, shared_arguments, stack
+from .. import checks, compilation, keras_private, shared_arguments, stack, text_form
 from ..backends import current as backend
 from ..finite import all_finite
 from ..replica_local import ReplicaLocal
@@ -38,9 +38,9 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
     callbacks use are the inner optimizer's.
 
     Args:
-        inner_optimizer: The optimizer to wrap: an instance, a Keras name such as
-            "adam", or a config as `keras.optimizers.serialize` writes it. It may
-            be a wrapper itself.
+        inner_optimizer: The optimizer to wrap: an instance, a text such as "adam" or
+            "adam(1e-3) | normalized", see `stepwrap.parse`, or a config as
+            `keras.optimizers.serialize` writes it. It may be a wrapper itself.
         name: The wrapper's name. Default: made from the class name.
         jit_compile: Whether the update of the whole stack may be compiled by XLA where the
             model is not, see `compiles_update`. Every wrapper takes it, by name, also one
@@ -95,6 +95,10 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
         self._loss_trace = ReplicaLocal()
         self._seed_states: list[Variable] = []
         self._newer_state: set[str] = set()
+
+    def __repr__(self) -> str:
+        """The text that `stepwrap.describe` returns, or the names of its classes."""
+        return text_form.shown(self)
 
     # The hooks.
 

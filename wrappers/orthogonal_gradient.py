@@ -32,7 +32,7 @@ class OrthogonalGradient(OptimizerWrapper):
     likewise. Enough `weight_decay` of the inner optimizer holds it.
 
     Args:
-        inner_optimizer: The optimizer to wrap: an instance, a Keras name or a config.
+        inner_optimizer: The optimizer to wrap: an instance, a text or a config.
         name: The wrapper's name. Default: made from the class name.
 
     References:

@@ -27,7 +27,7 @@ class SkipNonFinite(OptimizerWrapper):
     around it sees the gradient before it.
 
     Args:
-        inner_optimizer: The optimizer to wrap: an instance, a Keras name or a config.
+        inner_optimizer: The optimizer to wrap: an instance, a text or a config.
         max_consecutive_skips: After so many skipped steps in a row there is an error: at
             once when eager or with a `stepwrap.callbacks.StepMonitor`, at the end of
             `fit` when compiled; at least 1. Default: 100.

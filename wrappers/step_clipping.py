@@ -25,7 +25,7 @@ class StepClipping(OptimizerWrapper):
     as Adam does; this does. The norm is taken of a block, see `scope`.
 
     Args:
-        inner_optimizer: The optimizer to wrap: an instance, a Keras name or a config.
+        inner_optimizer: The optimizer to wrap: an instance, a text or a config.
         max_norm: The largest norm, above 0, in units of the weights. Give this or `max_rms`.
         max_rms: The largest root mean square, above 0, in units of the weights.
         scope: "variable": one norm for each variable; "layer": one for the variables of

@@ -25,7 +25,7 @@ class StepMomentum(OptimizerWrapper):
     Elements of a step that are not finite do not enter v.
 
     Args:
-        inner_optimizer: The optimizer to wrap: an instance, a Keras name or a config.
+        inner_optimizer: The optimizer to wrap: an instance, a text or a config.
         momentum: What is left of v after a step, in [0, 1). Default: 0.9.
         nesterov: Whether to look a step of momentum ahead. Default: False.
         name: The wrapper's name. Default: made from the class name.

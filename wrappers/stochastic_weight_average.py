@@ -15,7 +15,7 @@ from .catalogue import wrapper
 from .optimizer_wrapper import Tensor, Variable
 
 
-@wrapper("stochastic_weight_average")
+@wrapper("stochastic_weight_average", "swa")
 class StochasticWeightAverage(AveragedWeights):
     """Averages the weights of every k-th step, and the model has the average after `fit`.
 
@@ -34,7 +34,7 @@ class StochasticWeightAverage(AveragedWeights):
     averages: use `stepwrap.callbacks.EvaluateOnAverages` with data.
 
     Args:
-        inner_optimizer: The optimizer to wrap: an instance, a Keras name or a config.
+        inner_optimizer: The optimizer to wrap: an instance, a text or a config.
         start_averaging: How many steps come before the one with the first snapshot. At
             least 0. Default: 0.
         average_period: k, in steps; at least 1. Default: 10.

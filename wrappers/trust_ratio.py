@@ -32,7 +32,7 @@ class TrustRatio(OptimizerWrapper):
     Variables that are left out do as the inner optimizer says, without decay.
 
     Args:
-        inner_optimizer: The optimizer to wrap: an instance, a Keras name or a config.
+        inner_optimizer: The optimizer to wrap: an instance, a text or a config.
         coefficient: The length of a step at learning rate 1, as a share of the norm of the
             weights, above 0. Default: 1, as in LAMB; LARS has 0.001.
         weight_decay: How much of the weights is added to the direction, at least 0. The
