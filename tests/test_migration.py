@@ -21,9 +21,10 @@ CALLS = [code for row in ROWS for code in re.findall(r"`([^`]+)`", row[1]) if "(
 @pytest.fixture(scope="module")
 def names():
     """What the calls of the page refer to."""
-    [schedule] = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     defined = {"keras": keras, "stepwrap": stepwrap, "x_train": cases.data()[0]}
-    exec(compile(schedule, "migration.md", "exec"), defined)
+    for block in blocks:
+        exec(compile(block, "migration.md", "exec"), defined)
     defined["sgd"] = keras.optimizers.SGD(1e-2, weight_decay=0.01)
     defined["optimizer"] = stepwrap.MovingAverage("sgd")
     defined["model"] = cases.model(defined["optimizer"])
@@ -58,3 +59,34 @@ def test_the_schedule_warms_up_and_decays_in_straight_lines(names):
     assert copy.get_config() == schedule.get_config()
     whole = names["WarmupThenDecay"](0.5, total_steps=100, warmup_proportion=0.0)
     assert cases.number(whole(ops.convert_to_tensor(0))) == pytest.approx(0.495)
+
+
+def test_averages_are_read_where_a_slot_was(names):
+    [[_, call, _]] = [row for row in ROWS if "get_slot" in row[0]]
+    averages = eval(call.strip("`"), names)
+    weights = names["model"].trainable_variables
+    cases.assert_equal(cases.values(averages), cases.values(weights))  # no step is made
+
+
+def test_the_decay_has_its_schedule(names, tmp_path):
+    """The decay of TensorFlow Addons, in a graph, and resumed from a file."""
+    rate, decays = 0.1, [0.01, 0.01, 0.02, 0.02, 0.02, 0.04]
+    schedule = keras.optimizers.schedules.PiecewiseConstantDecay([1, 4], [0.01, 0.02, 0.04])
+    sgd = keras.optimizers.SGD(rate)
+    network = cases.model(names["ScheduledWeightDecay"](sgd, schedule))
+    undecayed = cases.model(keras.optimizers.SGD(rate))
+    data = [array[:8] for array in cases.data()]
+    for step, decay in enumerate(decays):
+        before = network.get_weights()
+        undecayed.set_weights(before)
+        undecayed.train_on_batch(*data)
+        network.train_on_batch(*data)
+        expected = [
+            stepped - np.float32(decay) * weight
+            for stepped, weight in zip(undecayed.get_weights(), before, strict=True)
+        ]
+        for weight, one in zip(network.get_weights(), expected, strict=True):
+            np.testing.assert_allclose(weight, one, rtol=1e-5, atol=1e-6)
+        if step == 2:
+            network.save(tmp_path / "model.keras")
+            network = keras.models.load_model(tmp_path / "model.keras")
