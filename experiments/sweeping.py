@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import rich.console
 
+from ..command_arguments import checked_learning_rates
 from . import tables
 from .comparison import Comparison
 from .pictures import Curve, Panel, draw
@@ -74,39 +74,9 @@ def sweep(
     return comparison
 
 
-def parse_learning_rates(text: str) -> list[float]:
-    """The learning rates of "1e-4:1e-1:log7", "0.1:0.5:lin5" or "1e-3,1e-2".
-
-    Raises:
-        ValueError: If the text is nothing of these.
-    """
-    wanted = (
-        "Learning rates are written as FROM:TO:logN or FROM:TO:linN, such as 1e-4:1e-1:log7, or "
-        f"with commas, such as 1e-3,1e-2. Received: {text!r}"
-    )
-    spaced = re.fullmatch(r"([^:,]+):([^:,]+):(log|lin)([0-9]{1,3})", text)
-    try:
-        if spaced is None:
-            return _checked([float(part) for part in text.split(",")])
-        spacing = np.geomspace if spaced[3] == "log" else np.linspace
-        ends = _checked([float(spaced[1]), float(spaced[2])])
-        return _checked([float(f"{rate:.4g}") for rate in spacing(*ends, int(spaced[4]))])
-    except ValueError as error:
-        raise ValueError(f"{wanted}. {error}") from None
-
-
-def _checked(learning_rates: Sequence[float]) -> list[float]:
-    if not learning_rates:
-        raise ValueError("There must be at least one learning rate.")
-    for rate in learning_rates:
-        if not (math.isfinite(rate) and rate > 0):
-            raise ValueError(f"A learning rate must be a finite number above 0, not {rate}.")
-    return list(dict.fromkeys(learning_rates))
-
-
 def _filled(templates: Sequence[str], learning_rates: Sequence[float]) -> dict[str, list[str]]:
     """The texts of each template, one for each learning rate."""
-    rates = _checked(learning_rates)
+    rates = checked_learning_rates(learning_rates)
     for template in templates:
         if not PLACEHOLDER.search(template):
             raise ValueError(

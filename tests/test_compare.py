@@ -25,6 +25,7 @@ import rich.console
 import stepwrap
 from cases import BACKEND
 from pretended_training import pretend_training
+from stepwrap.command_arguments import parse_learning_rates
 from stepwrap.experiments import (
     Comparison,
     Record,
@@ -39,7 +40,6 @@ from stepwrap.experiments import (
     sweeping,
     tables,
 )
-from stepwrap.experiments.sweeping import parse_learning_rates
 
 X = np.random.default_rng(0).normal(size=(12, 3)).astype("float32")
 Y = (X.sum(axis=1) > 0).astype("int32")
