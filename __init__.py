@@ -2,6 +2,12 @@
 
 from importlib.metadata import version
 
+from . import command_arguments, hidden_messages
+
+if command_arguments.are_of_this_process():
+    command_arguments.prepare()  # before Keras, which loads a backend
+    hidden_messages.hide()
+
 from . import callbacks, normalizers, optimizers, presets, wrappers
 from .optimizers import RAdam
 from .text import chain, describe, parse

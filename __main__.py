@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import sys
 
+from . import hidden_messages
+
 
 def main() -> int:
     """Runs the command; returns the exit status."""
+    status = _run()
+    if status in (0, 2, 130):  # done, refused or interrupted: nothing failed
+        hidden_messages.forget()
+    return status
+
+
+def _run() -> int:
     try:
         from .experiments.command_line import main  # needs an extra
     except ModuleNotFoundError as error:

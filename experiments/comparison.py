@@ -88,14 +88,22 @@ class Comparison:
         diverged = [record.diverged_at is not None for record in self.records[name]]
         return np.where(diverged, np.nan, values)
 
-    def best(self, quantity: str | None = None, highest: bool | None = None) -> str:
+    def best(
+        self,
+        quantity: str | None = None,
+        highest: bool | None = None,
+        among: Sequence[str] | None = None,
+    ) -> str:
         """The optimizer with the best mean at the end; one that diverged from any seed is none.
+
+        Of equals it is that with the lowest training loss.
 
         Args:
             quantity: By what. Default: None, for `deciding`: a metric of the test data if there is
                 one, else the loss of them, else the training loss.
             highest: Whether more is better. Default: None, for what the quantity's name tells: an
                 accuracy is to be high, a loss or an error low.
+            among: Which optimizers. Default: None, for all.
 
         Raises:
             ValueError: If nothing of that name was measured, its name does not tell whether it is
@@ -112,11 +120,12 @@ class Comparison:
                 f"Whether {quantity!r} is to be high or low is not known. Pass `highest=True` or "
                 "`highest=False`."
             )
-        means = {name: self.final(name, quantity).mean() for name in self.records}
+        means = {name: self.final(name, quantity).mean() for name in among or self.records}
         finite = {name: mean for name, mean in means.items() if np.isfinite(mean)}
         if not finite:
             raise ValueError(f"There is no best: no optimizer reached the end with a {quantity}.")
-        return (max if highest else min)(finite, key=finite.get)
+        sign = 1 if highest else -1
+        return max(finite, key=lambda name: (sign * finite[name], -self.final(name, "loss").mean()))
 
     @property
     def deciding(self) -> str:

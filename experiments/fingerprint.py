@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -106,14 +106,17 @@ def _compiled(model: keras.Model) -> Any:
 
 
 def _data(data: Any) -> str:
-    if data is None or isinstance(data, tuple):
+    if data is None or isinstance(data, tuple | list | Mapping) or hasattr(data, "__array__"):
         return digest(data)
     elements, again = _elements(data), _elements(data)
     if digest(elements) != digest(again):
-        elements = keras.tree.map_structure(
-            lambda array: (str(array.dtype), len(array.shape)), elements
-        )
+        elements = keras.tree.map_structure(_kind, elements)
     return digest(type(data), repr(getattr(data, "element_spec", None)), _length(data), elements)
+
+
+def _kind(value: Any) -> tuple[str, int]:
+    """What an array is, whatever its numbers and its size."""
+    return str(getattr(value, "dtype", type(value))), len(getattr(value, "shape", ()))
 
 
 def _elements(data: Any) -> list | None:
@@ -121,7 +124,10 @@ def _elements(data: Any) -> list | None:
     keras.utils.set_random_seed(0)  # for one that shuffles
     if isinstance(data, keras.utils.PyDataset):
         return [data[index] for index in range(min(ELEMENTS, _length(data) or ELEMENTS))]
-    iterator = iter(data)
+    try:
+        iterator = iter(data)
+    except TypeError:  # nothing that can be trained on, as `fit` will say
+        return None
     if iterator is data:  # what is taken from it is lost to training
         return None
     return list(itertools.islice(iterator, ELEMENTS))

@@ -8,6 +8,8 @@ from typing import Self
 import rich.console
 import rich.progress
 
+BESIDE = 30  # columns for bar, share and time
+
 
 class Progress:
     """Shows what is being trained, how much of all epochs is done, and how long the rest takes.
@@ -37,8 +39,12 @@ class Progress:
 
     def show(self, description: str) -> None:
         """Says what is being done."""
+        most = min(60, max(24, self._bar.console.width - BESIDE))
+        beginning, end = most * 2 // 3, most // 3 - 3
         short = (
-            description if len(description) <= 60 else f"{description[:40]} … {description[-17:]}"
+            description
+            if len(description) <= most
+            else f"{description[:beginning]} … {description[-end:]}"
         )
         self._bar.update(self._task, description=short)
 

@@ -17,7 +17,7 @@ STRETCHES = 60  # whose means are a curve
 def report(comparison: Comparison, folder: RunFolder, console: rich.console.Console) -> None:
     """Shows the table of final results; writes it, all results, and the pictures."""
     columns, rows = tables.columns(comparison), tables.rows(comparison)
-    console.print(tables.terminal(caption(comparison, "mean ± deviation"), columns, rows))
+    console.print(tables.Terminal(caption(comparison, "mean ± deviation"), columns, rows))
     folder.write("table.md", tables.markdown(columns, map(tables.coded, rows)))
     write_results(comparison, folder)
     results = [part for panel in result_panels(comparison) for part in grouped(panel)]

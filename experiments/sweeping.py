@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import rich.console
 
+from ..command_arguments import checked_learning_rates
 from . import tables
 from .comparison import Comparison
 from .pictures import Curve, Panel, draw
@@ -30,6 +30,10 @@ def sweep(
     **options: object,
 ) -> Comparison:
     """Trains each stack at several learning rates, and shows which is best.
+
+    The best is that of `Comparison.deciding`: a metric of the test data if there is one, else
+    their loss, else the training loss. Table and pictures say which. The folder takes more stacks
+    and learning rates later, as that of `compare` does.
 
         sweep(["adam(LR)", "adam(LR) | normalized('std')"], [1e-4, 1e-3, 1e-2], "digits-mlp")
 
@@ -55,54 +59,24 @@ def sweep(
     comparison = plan.run(console)
 
     columns, rows = table(comparison, stacks, learning_rates)
-    console.print(tables.terminal(caption(comparison, "mean"), columns, rows))
-    plan.folder.write("table.md", tables.markdown(columns, map(tables.coded, rows)))
+    measured = tables.heading(comparison.deciding)
+    title = f"Final {measured}: {caption(comparison, 'mean ± deviation')}"
+    console.print(tables.Terminal(title, columns, rows))
+    text = tables.markdown(columns, map(tables.coded, rows))
+    plan.folder.write("table.md", f"{title}\n\n{text}")
     write_results(comparison, plan.folder)
-    panel = Panel(
-        curves(comparison, stacks, learning_rates),
-        "learning rate",
-        "final training loss",
-        log_x=True,
-        sweep=True,
-    )
-    draw([panel], caption(comparison), plan.folder.path / "results")
+    panels = [
+        panel(comparison, quantity, stacks, learning_rates)
+        for quantity in dict.fromkeys([comparison.deciding, "loss"])
+    ]
+    draw(panels, caption(comparison), plan.folder.path / "results")
     show_files(plan.folder, console)
     return comparison
 
 
-def parse_learning_rates(text: str) -> list[float]:
-    """The learning rates of "1e-4:1e-1:log7", "0.1:0.5:lin5" or "1e-3,1e-2".
-
-    Raises:
-        ValueError: If the text is nothing of these.
-    """
-    wanted = (
-        "Learning rates are written as FROM:TO:logN or FROM:TO:linN, such as 1e-4:1e-1:log7, or "
-        f"with commas, such as 1e-3,1e-2. Received: {text!r}"
-    )
-    spaced = re.fullmatch(r"([^:,]+):([^:,]+):(log|lin)([0-9]{1,3})", text)
-    try:
-        if spaced is None:
-            return _checked([float(part) for part in text.split(",")])
-        spacing = np.geomspace if spaced[3] == "log" else np.linspace
-        ends = _checked([float(spaced[1]), float(spaced[2])])
-        return _checked([float(f"{rate:.4g}") for rate in spacing(*ends, int(spaced[4]))])
-    except ValueError as error:
-        raise ValueError(f"{wanted}. {error}") from None
-
-
-def _checked(learning_rates: Sequence[float]) -> list[float]:
-    if not learning_rates:
-        raise ValueError("There must be at least one learning rate.")
-    for rate in learning_rates:
-        if not (math.isfinite(rate) and rate > 0):
-            raise ValueError(f"A learning rate must be a finite number above 0, not {rate}.")
-    return list(dict.fromkeys(learning_rates))
-
-
 def _filled(templates: Sequence[str], learning_rates: Sequence[float]) -> dict[str, list[str]]:
     """The texts of each template, one for each learning rate."""
-    rates = _checked(learning_rates)
+    rates = checked_learning_rates(learning_rates)
     for template in templates:
         if not PLACEHOLDER.search(template):
             raise ValueError(
@@ -117,25 +91,38 @@ def _filled(templates: Sequence[str], learning_rates: Sequence[float]) -> dict[s
 def table(
     comparison: Comparison, stacks: dict[str, list[str]], learning_rates: Sequence[float]
 ) -> tuple[list[str], list[list[str]]]:
-    """Columns and rows: final training loss, mean over the seeds, and the best learning rate."""
+    """Columns and rows: the deciding quantity at the end, and the best learning rate by it."""
     rows = []
     for template, texts in stacks.items():
-        means = np.array([comparison.final(text, "loss").mean() for text in texts])
-        best = "–" if np.isnan(means).all() else f"{learning_rates[int(np.nanargmin(means))]:g}"
-        losses = ["diverged" if np.isnan(mean) else f"{mean:#.3g}" for mean in means]
-        rows.append([template, best, *losses])
-    return ["optimizer", "best", *(f"LR = {rate:g}" for rate in learning_rates)], rows
+        try:
+            best = f"{learning_rates[texts.index(comparison.best(among=texts))]:g}"
+        except ValueError:  # all diverged
+            best = "–"
+        rows.append([template, best, *(_result(comparison, text) for text in texts)])
+    return ["optimizer", "best LR", *(f"LR = {rate:g}" for rate in learning_rates)], rows
 
 
-def curves(
-    comparison: Comparison, stacks: dict[str, list[str]], learning_rates: Sequence[float]
-) -> list[Curve]:
-    """Final training loss by learning rate, for each stack."""
-    return [
+def _result(comparison: Comparison, text: str) -> str:
+    quantity, diverged = comparison.deciding, len(comparison.divergences(text))
+    if not diverged:
+        return tables.mean_and_deviation(quantity, comparison.final(text, quantity))
+    return "diverged" if diverged == comparison.seeds else f"{diverged}/{comparison.seeds} diverged"
+
+
+def panel(
+    comparison: Comparison,
+    quantity: str,
+    stacks: dict[str, list[str]],
+    learning_rates: Sequence[float],
+) -> Panel:
+    """A quantity at the end by learning rate, a curve for each stack."""
+    curves = [
         Curve(
             template,
             np.array(learning_rates),
-            np.stack([comparison.final(text, "loss") for text in texts], axis=1),
+            np.stack([comparison.final(text, quantity) for text in texts], axis=1),
         )
         for template, texts in stacks.items()
     ]
+    heading, is_loss = f"final {tables.heading(quantity)}", quantity.endswith("loss")
+    return Panel(curves, "learning rate", heading, log_x=True, log_y=is_loss, sweep=True)

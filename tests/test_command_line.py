@@ -18,7 +18,7 @@ import stepwrap
 import stepwrap.__main__ as program
 from cases import BACKEND
 from pretended_training import pretend_training
-from stepwrap import optimizers, wrappers
+from stepwrap import command_arguments, hidden_messages, optimizers, wrappers
 from stepwrap.experiments import command_line
 from stepwrap.experiments.reproductions import catalogue as reproductions
 from stepwrap.experiments.tasks import catalogue as tasks
@@ -227,9 +227,97 @@ def test_an_unknown_command(arguments, capsys):
     assert "COMMAND" in refused(capsys, *arguments)
 
 
+def test_a_mistyped_command_is_told_the_nearest(capsys):
+    assert "Did you mean 'compare'?" in refused(capsys, "compre", "sgd")
+    assert "Did you mean" not in refused(capsys, "xyz")
+
+
+# Before Keras.
+
+
+def without_keras(*program):
+    """What a program says where importing Keras fails."""
+    return subprocess.run(
+        [sys.executable, *program],
+        env={**os.environ, "KERAS_BACKEND": "none"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_help_and_mistakes_do_not_load_keras(here):
+    (here / "stepwrap").write_text("from stepwrap.__main__ import main\nraise SystemExit(main())\n")
+    for start in (["-m", "stepwrap"], ["stepwrap"]):
+        for arguments in (["--help"], ["compare", "--help"], ["--version"]):
+            done = without_keras(*start, *arguments)
+            assert (done.returncode, done.stderr) == (0, "")
+            assert "stepwrap" in done.stdout
+        for arguments in (["compre"], ["compare"], ["sweep", "sgd(LR)", "--lr", "x"]):
+            done = without_keras(*start, *arguments)
+            assert done.returncode == 2
+            assert "Traceback" not in done.stderr
+
+
+def test_the_backend_is_chosen_before_keras_reads_it(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "none")
+    monkeypatch.setattr(sys, "argv", ["-m", "compare", "sgd", "--backend", BACKEND])
+    command_arguments.prepare()
+    assert os.environ["KERAS_BACKEND"] == BACKEND
+
+
+@pytest.mark.parametrize(
+    ("argv", "of_python", "are"),
+    [
+        (["-m", "demo"], ["python", "-m", "stepwrap", "demo"], True),
+        (["-m"], ["python", "-m", "pytest", "stepwrap"], False),
+        (["/bin/stepwrap", "demo"], ["python", "/bin/stepwrap", "demo"], True),
+        (["/bin/stepwrap", "demo"], ["python", "-c", "spawn_main()"], False),  # with --jobs
+        (["mine.py", "stepwrap"], ["python", "mine.py", "stepwrap"], False),
+        ([""], ["python"], False),
+    ],
+)
+def test_other_programs_keep_their_arguments(argv, of_python, are, monkeypatch):
+    monkeypatch.setattr(sys, "argv", argv)
+    monkeypatch.setattr(sys, "orig_argv", of_python)
+    assert command_arguments.are_of_this_process() == are
+
+
+HIDING = """
+import os, runpy, sys
+module = runpy.run_path(sys.argv[1])
+module["hide"]()
+os.write(2, b"noise of a library\\n")
+print("of Python", file=sys.stderr)
+exec(sys.argv[2])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing is hidden")
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [("module['forget']()", 0), ("raise RuntimeError('x')", 1), ("os.abort()", -signal.SIGABRT)],
+)
+def test_what_libraries_write_is_shown_only_if_something_fails(end, status):
+    done = subprocess.run(
+        [sys.executable, "-c", HIDING, hidden_messages.__file__, end],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == status
+    lines = done.stderr.splitlines()
+    assert lines[0] == "of Python"
+    assert ("RuntimeError: x" in lines) == (status == 1)
+    if status == 0:
+        assert len(lines) == 1
+    else:
+        assert lines[-2:] == ["Meanwhile libraries wrote:", "noise of a library"]
+
+
 def test_a_backend_that_is_not_installed(monkeypatch, capsys):
     other = "jax" if BACKEND == "tensorflow" else "tensorflow"
-    monkeypatch.setattr(command_line.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(command_arguments.importlib.util, "find_spec", lambda name: None)
     error = refused(capsys, *COMPARE, "--backend", other)
     assert f'pip install ".[{other}]"' in error
 

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import importlib.metadata
+import io
 import json
 import math
 import os
@@ -19,9 +20,12 @@ pytest.importorskip("rich")
 pytest.importorskip("sklearn")
 pytest.importorskip("matplotlib")
 
+import rich.console
+
 import stepwrap
 from cases import BACKEND
 from pretended_training import pretend_training
+from stepwrap.command_arguments import parse_learning_rates
 from stepwrap.experiments import (
     Comparison,
     Record,
@@ -33,9 +37,9 @@ from stepwrap.experiments import (
     report,
     run_folder,
     sweep,
+    sweeping,
     tables,
 )
-from stepwrap.experiments.sweeping import parse_learning_rates
 
 X = np.random.default_rng(0).normal(size=(12, 3)).astype("float32")
 Y = (X.sum(axis=1) > 0).astype("int32")
@@ -734,6 +738,44 @@ def test_a_table_has_a_row_for_each_stack():
     ]
 
 
+def shown(table, width):
+    console = rich.console.Console(width=width, file=io.StringIO())
+    console.print(table)
+    return console.file.getvalue()
+
+
+COLUMNS = ["optimizer", "training loss", "test accuracy", "loss, epoch 10", "seconds per epoch"]
+ROWS = [
+    ["sgd", "1.23e-05 ± 2e-06", "97.1 % ± 10.3", "0.111 ± 0.002", "0.12"],
+    ["rmsprop | normalized | lookahead(5, 0.5)", "diverged at step 1,234", "–", "–", "0.1"],
+    ["somebody's", "", "98.39 (35 epochs)", "", ""],
+]
+
+
+@pytest.mark.parametrize("width", [40, 60, 76, 77, 80, 100, 200])
+def test_a_table_fits_the_terminal_and_no_number_is_cut(width):
+    text = shown(tables.Terminal("digits, 30 epochs, mean", COLUMNS, ROWS), width)
+    assert max(map(len, text.splitlines())) <= width
+    for cell in ROWS[0]:
+        assert cell in text
+    for words in [*COLUMNS[1:], *map(" ".join, ROWS), "digits, 30 epochs, mean"]:
+        for word in words.split():
+            assert word in text
+
+
+def test_a_table_that_does_not_fit_has_a_block_for_each_row():
+    text = shown(tables.Terminal("digits", COLUMNS, ROWS), 60)
+    blocks = [block.splitlines() for block in text.strip().split("\n\n")]
+    assert blocks[1] == [
+        "sgd",
+        "  training loss      1.23e-05 ± 2e-06",
+        "  test accuracy      97.1 % ± 10.3",
+        "  loss, epoch 10     0.111 ± 0.002",
+        "  seconds per epoch  0.12",
+    ]
+    assert blocks[3] == ["somebody's", "  test accuracy      98.39 (35 epochs)"]
+
+
 # Sweeps.
 
 
@@ -765,6 +807,36 @@ def test_a_sweep_finds_the_best_learning_rate(tmp_path):
     row = (tmp_path / "run" / "table.md").read_text().splitlines()[-1]
     assert row.startswith(r"| `sgd(LR) \| normalized` | 0.1 |")
     assert (tmp_path / "run" / "results.png").exists()
+
+
+def test_a_sweep_is_decided_by_the_test_data_and_says_so(tmp_path, monkeypatch, trained):
+    monkeypatch.setattr(sweeping, "draw", lambda panels, *others: drawn.extend(panels))
+    train, drawn = jobs.train, []
+
+    def overfitting(task, make, seed, *rest):
+        """The higher the learning rate, the lower the training loss, and the accuracy; or none."""
+        record = train(task, make, seed, *rest)
+        rate = float(make().learning_rate)
+        ends = {"loss": 1 - rate, "val_accuracy": 0.9 - rate + seed / 100}
+        epochs = {**record.epochs, **{name: np.full(2, end) for name, end in ends.items()}}
+        lost = 1 if rate > 0.3 and (seed or rate > 0.6) else None
+        return dataclasses.replace(record, epochs=epochs, diverged_at=lost)
+
+    monkeypatch.setattr(jobs, "train", overfitting)
+    options = dict(output=tmp_path / "run", seeds=2, quiet=True)
+    sweep(["sgd(LR)"], [0.1, 0.2, 0.4], TASK, **options)
+    trained.clear()
+    comparison = sweep(["sgd(LR)"], [0.1, 0.2, 0.4, 0.8], TASK, **options)
+    assert trained == [0, 1]
+    assert comparison.best() == "sgd(0.1)"
+    assert (tmp_path / "run" / "table.md").read_text().splitlines() == [
+        "Final test accuracy: signs, 2 epochs, mean ± deviation over 2 seeds",
+        "",
+        "| optimizer | best LR | LR = 0.1 | LR = 0.2 | LR = 0.4 | LR = 0.8 |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+        "| `sgd(LR)` | 0.1 | 80.5 % ± 0.5 | 70.5 % ± 0.5 | 1/2 diverged | diverged |",
+    ]
+    assert [panel.ylabel for panel in drawn[-2:]] == ["final test accuracy", "final training loss"]
 
 
 @pytest.mark.parametrize(

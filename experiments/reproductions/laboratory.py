@@ -116,7 +116,7 @@ class Laboratory:
             rows: The first cell of each is a stack's text, or what a published row is called.
         """
         caption = self.caption(caption)
-        self.console.print(tables.terminal(caption, columns, rows))
+        self.console.print(tables.Terminal(caption, columns, rows))
         text = f"{caption}\n\n{tables.markdown(columns, map(tables.coded, rows))}"
         (self.output / f"{name}_table.md").write_text(text, encoding="utf-8")
 
