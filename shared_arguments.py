@@ -25,6 +25,8 @@ def added(initialize: Callable, parameters: Sequence[Parameter]) -> Callable:
         for parameter in parameters
         if parameter.name not in signature.parameters
     ]
+    if not more:
+        return initialize
 
     @functools.wraps(initialize)
     def initialize_all(self: Any, *args: Any, **kwargs: Any) -> None:
