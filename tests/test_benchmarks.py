@@ -11,6 +11,7 @@ import pytest
 import bench
 import cases
 import cell
+import first_step
 import floor
 import measure
 import memory
@@ -286,6 +287,25 @@ def test_tables_and_picture_are_written(tmp_path):
     assert "| `L4Adam` | 1.00 | 116 (110 to 120) |\n" in text
     assert "| S | 2.50 (2.00 to 3.00) | 2.50 (2.00 to 3.00) |\n" in text
     assert "| `Lookahead` | 1.00 + – |\n" in text
+
+
+def test_the_first_step_is_timed_for_every_stack(monkeypatch):
+    monkeypatch.setattr(first_step.dense, "__defaults__", (1,))
+    assert set(first_step.STACKS) >= set(first_step.stacks_for(cases.BACKEND))
+    assert first_step.first_step("dense", "four") > 0
+    assert set(first_step.optimizers()) == set(first_step.STACKS)
+
+
+def test_what_was_measured_before_stays_in_the_table_of_first_steps(tmp_path, monkeypatch):
+    where = ["--output", str(tmp_path), "--models", "dense"]
+    monkeypatch.setattr(first_step.bench, "is_there", lambda mode: True)
+    for seconds, backends in ((2.0, ["tensorflow", "jax"]), (3.0, ["jax"])):
+        times = {"bare": seconds, "one": 5.0, "four": 9.0, "off": 2.5}
+        monkeypatch.setattr(first_step, "in_a_process", lambda *_, times=times: times[_[2]])
+        first_step.main([*where, "--backends", *backends])
+    table = (tmp_path / "first_step_table.md").read_text(encoding="utf-8")
+    assert "TensorFlow | 2.0 s | 5.0 s (2.5) | 9.0 s (4.5) | 2.5 s (1.2) |\n" in table
+    assert "JAX | 3.0 s | 5.0 s (1.7) | 9.0 s (3.0) |  |\n" in table
 
 
 def test_a_result_without_records_is_written_too(tmp_path):
