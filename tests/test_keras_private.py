@@ -61,7 +61,7 @@ def test_with_public_classes():
 
 def test_saved_levels(tmp_path):
     """What Keras gives to `load_own_variables` of a wrapper, and what is further inside."""
-    network = cases.model(stepwrap.Lookahead(stepwrap.NormalizedOptimizer("sgd", name="mine")))
+    network = cases.model(stepwrap.Lookahead(stepwrap.NormalizedOptimizer("adam", name="mine")))
     network.optimizer.build(network.trainable_variables)
     network.save_weights(tmp_path / "m.weights.h5")
     seen = []
@@ -77,8 +77,8 @@ def test_saved_levels(tmp_path):
     iterations.assign(7)
     network.load_weights(tmp_path / "m.weights.h5")
     names, values = zip(*seen, strict=True)
-    assert re.sub(r"_\d+", "", ",".join(names)) == "lookahead,mine,sgd"
-    assert [len(one) for one in values] == [4, 0, 2]
+    assert re.sub(r"_\d+", "", ",".join(names)) == "lookahead,mine,adam"
+    assert [len(one) for one in values] == [4, 0, 10]
     assert cases.number(iterations) == 7  # ignored once
     network.load_weights(tmp_path / "m.weights.h5")
     del network.optimizer.load_own_variables
