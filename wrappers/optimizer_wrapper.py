@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from .. import checks, keras_private, saved_stacks, stack, text_form
+from .. import checks, keras_private, old_names, saved_stacks, stack, text_form
 from ..backends import current as backend
 from ..finite import all_finite
 from ..replica_local import ReplicaLocal
@@ -82,6 +82,13 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
         self._loss = ReplicaLocal()
         self._seed_states: list[Variable] = []
         self._newer_state: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        """Raises the error of what is not there; says what another package's is called here."""
+        hint = old_names.hint_for_attribute(name)
+        if not hint:
+            return super().__getattribute__(name)  # raises again what a property may have raised
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute {name!r}.{hint}")
 
     def __repr__(self) -> str:
         """The text that `stepwrap.describe` returns, or the names of its classes."""
