@@ -8,7 +8,7 @@ if command_arguments.are_of_this_process():
     command_arguments.prepare()  # before Keras, which loads a backend
     hidden_messages.hide()
 
-from . import callbacks, normalizers, optimizers, presets, wrappers
+from . import callbacks, checks, normalizers, old_names, optimizers, presets, wrappers
 from .optimizers import RAdam
 from .text import chain, describe, parse
 from .wrappers import (
@@ -75,3 +75,13 @@ __all__ = [
     "presets",
     "wrappers",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Raises the error of what is not there, with where it is, or the nearest name."""
+    hint = old_names.hint_for_package(name)
+    for module in (callbacks, presets):
+        if name in module.__all__:
+            hint = f" It is `{module.__name__}.{name}`."
+    hint = hint or checks.nearest(name, __all__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{hint}")

@@ -15,7 +15,7 @@ from typing import Any
 
 import keras
 
-from . import keras_private, stack, text_form
+from . import keras_private, old_names, stack, text_form
 
 
 def choice(argument: str, value: Any, options: Sequence[str]) -> str:
@@ -293,7 +293,9 @@ def arguments(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         own = [parameter for parameter in accepted if parameter != "self"]
         remedy = nearest(name, own) or f" It takes: {listed(own)}."
         owner = _owner_of_argument(name, inner_optimizer)
-        if owner is not None:
+        if hint := old_names.hint_for_argument(cls, name):
+            remedy = hint
+        elif owner is not None:
             remedy = (
                 f" It belongs to the inner optimizer: "
                 f"`{cls.__name__}({owner}({name}={kwargs[name]!r}), ...)`."

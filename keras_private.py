@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 _OPTIMIZERS_OF_TORCH = "keras.src.backend.torch.optimizers."
 
@@ -36,6 +38,68 @@ def with_public_classes(config: Any) -> Any:
     if str(copy.get("module")).startswith(_OPTIMIZERS_OF_TORCH):
         copy.update(module="keras.optimizers", registered_name=None)
     return copy
+
+
+def saved_levels(store: Any) -> list[tuple[str, Callable[[], dict[str, Any]]]] | None:
+    """What a file has of the optimizer that is loading, and of those that were inside of it.
+
+    The entry of Keras' HDF5 store is `_h5_entry_path` and `_h5_entry_group`, since Keras 3.10;
+    `path` and `group` before. That an optimizer inside is saved at `inner_optimizer`, its
+    variables at `vars`, and its name among the attributes: since Keras 3.8 or earlier.
+
+    Args:
+        store: What Keras gives to `load_own_variables`.
+
+    Returns:
+        For each, from the outside in, its name, and a function that reads its values; None if
+        the store is something else, or in several files.
+    """
+    file, path = _place_in_file(store)
+    if not path:
+        return None
+    levels = []
+    while path in file:
+        saved = file[path].get("vars", {})
+        name = saved.attrs.get("name", "") if saved else ""
+        levels.append((str(name), functools.partial(_read, store, path)))
+        path += "/inner_optimizer"
+    return levels
+
+
+def _place_in_file(store: Any) -> tuple[Any, str]:
+    if hasattr(store, "sharding_config"):
+        return None, ""
+    path = getattr(store, "_h5_entry_path", getattr(store, "path", ""))
+    return getattr(store, "h5_file", None), path or ""
+
+
+def _read(store: Any, path: str) -> dict[str, Any]:
+    if not hasattr(store, "get"):
+        entry = type(store)(store.h5_file, path, mode="r")
+        return {key: np.array(entry[key]) for key in list(entry.keys())}
+    _, before = _place_in_file(store)
+    entry = store.get(path)  # the store itself, moved there
+    values = {key: entry[key] for key in list(entry.keys())}
+    store.get(before)
+    return values
+
+
+def ignore_state_of_file(optimizer: keras.optimizers.Optimizer, store: Any) -> None:
+    """Makes an optimizer inside ignore what Keras gives it next from the file of this store.
+
+    Keras calls `load_own_variables` from the outside in: since Keras 3.0.
+    """
+    file, _ = _place_in_file(store)
+    if file is None:
+        return
+    load = optimizer.load_own_variables
+
+    def ignore(store: Any) -> None:
+        del optimizer.load_own_variables
+        if _place_in_file(store)[0] is not file:
+            load(store)
+
+    optimizer.load_own_variables = ignore
 
 
 def check_known(optimizer: keras.optimizers.Optimizer, variables: Sequence[Any]) -> None:

@@ -19,10 +19,12 @@ from typing import Any
 import keras
 from keras.optimizers.schedules import LearningRateSchedule
 
-from . import checks, optimizers, wrappers
+from . import checks, old_names, optimizers, wrappers
 from .optimizers.catalogue import base_optimizer
 from .text import chain
 from .text.arguments import arguments_of
+
+__all__ = ["adamw_cautious", "lamb", "lars", "ranger"]
 
 Optimizer = keras.optimizers.Optimizer
 Parts = list[partial]
@@ -37,12 +39,16 @@ def _preset(definition: Callable[..., Parts]) -> Callable[..., Optimizer]:
     known = {**_arguments_of_parts(definition()), **own}
     name = definition.__name__
 
+    def hint_for(argument: str) -> str:
+        hints = [old_names.hint_for_argument(part.func, argument) for part in definition()]
+        nearest = checks.nearest(argument, known)
+        return "".join(hints) or nearest or f" It has: {checks.listed(known)}."
+
     @functools.wraps(definition)
     def preset(*args: Any, **arguments: Any) -> Optimizer:
         for argument in arguments:
             if argument not in known:
-                hint = checks.nearest(argument, known) or f" It has: {checks.listed(known)}."
-                raise TypeError(f"`{name}` has no argument `{argument}`.{hint}")
+                raise TypeError(f"`{name}` has no argument `{argument}`.{hint_for(argument)}")
         of_definition = {one: arguments.pop(one) for one in own if one in arguments}
         parts = definition(*args, **of_definition)
         for argument, value in arguments.items():

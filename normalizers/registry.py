@@ -108,6 +108,11 @@ def names() -> list[str]:
     return sorted(_registry)
 
 
+def names_of_norms() -> list[str]:
+    """The names of all that have a norm, which `ClippedOptimizer` takes, sorted."""
+    return [name for name in names() if isinstance(_registry[name], NormNormalizer)]
+
+
 def get(normalization: str | Callable[[Tensor], Tensor]) -> Normalizer:
     """The normalizer of that name, or one made from a function gradient → normalised gradient.
 

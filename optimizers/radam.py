@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import keras
 from keras import ops
@@ -67,6 +67,11 @@ class RAdam(keras.optimizers.Optimizer):
         Liu, Jiang, He, Chen, Liu, Gao, Han: "On the Variance of the Adaptive Learning
         Rate and Beyond", ICLR 2020, arXiv 1908.03265, Algorithm 2.
     """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Refuses unknown arguments, with what they are called here."""
+        checks.arguments(cls, args, kwargs)
+        return super().__new__(cls)
 
     def __init__(
         self,

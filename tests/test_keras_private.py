@@ -2,6 +2,7 @@
 
 import ast
 import pathlib
+import re
 
 import keras
 import pytest
@@ -77,6 +78,37 @@ def test_is_of_keras():
     assert all(map(keras_private.is_of_keras, of_keras))
     of_users = [cases.SignDescent(), cases.data, stepwrap.NormalizedOptimizer("sgd"), lambda: 1]
     assert not any(map(keras_private.is_of_keras, of_users))
+
+
+def test_saved_levels(tmp_path):
+    """What Keras gives to `load_own_variables` of a wrapper, and what is further inside."""
+    network = cases.model(stepwrap.Lookahead(stepwrap.NormalizedOptimizer("adam", name="mine")))
+    network.optimizer.build(network.trainable_variables)
+    network.save_weights(tmp_path / "m.weights.h5")
+    seen = []
+
+    def look(store):
+        before = sorted(store.keys())
+        seen.extend((name, read()) for name, read in keras_private.saved_levels(store))
+        assert sorted(store.keys()) == before
+        keras_private.ignore_state_of_file(network.optimizer.inner_optimizer.inner_optimizer, store)
+
+    network.optimizer.load_own_variables = look
+    iterations = network.optimizer.iterations
+    iterations.assign(7)
+    network.load_weights(tmp_path / "m.weights.h5")
+    names, values = zip(*seen, strict=True)
+    assert re.sub(r"_\d+", "", ",".join(names)) == "lookahead,mine,adam"
+    assert [len(one) for one in values] == [4, 0, 10]
+    assert cases.number(iterations) == 7  # ignored once
+    network.load_weights(tmp_path / "m.weights.h5")
+    del network.optimizer.load_own_variables
+    network.load_weights(tmp_path / "m.weights.h5")
+    assert cases.number(iterations) == 0
+
+
+def test_saved_levels_of_something_else():
+    assert keras_private.saved_levels({"0": 1}) is None
 
 
 def test_layers():

@@ -109,6 +109,25 @@ def test_an_unknown_name_lists_what_exists_and_suggests_the_nearest():
     assert "stepwrap.normalizers.register('avgl2', my_function)" in message
 
 
+def test_the_classic_spelling_for_clipping():
+    """A function is a norm there, which is compared with `clipnorm`."""
+    clipped = stepwrap.ClippedOptimizer
+    normalizers.register("halve", halve)
+    clipped.set_normalization_function("twice_max", lambda g: 2 * ops.max(ops.abs(g)))
+    assert clipped.get_normalization_functions() == normalizers.names_of_norms()
+    assert set(normalizers.names()) - set(normalizers.names_of_norms()) == {"halve"}
+    optimizer = clipped("sgd", "twice_max", clipnorm=2.0)
+    [result] = optimizer.transform_gradients([ops.convert_to_tensor(GRADIENT)], [None])
+    np.testing.assert_allclose(ops.convert_to_numpy(result), GRADIENT / 4, rtol=1e-6)
+    with pytest.raises(ValueError, match="already registered"):
+        clipped.set_normalization_function("twice_max", halve)
+    clipped.set_normalization_function("twice_max", halve, replace=True)
+    with pytest.raises(TypeError, match="`function` must be a function"):
+        clipped.set_normalization_function("none", None)
+    for name in clipped.get_normalization_functions():
+        clipped("sgd", name)
+
+
 def test_the_classic_spelling():
     stepwrap.NormalizedOptimizer.set_normalization_function("halve", halve)
     assert stepwrap.NormalizedOptimizer.get_normalization_functions() == normalizers.names()

@@ -113,3 +113,140 @@ def test_the_learning_rate_a_callback_set_is_saved(tmp_path):
     network.save(tmp_path / "m.keras")
     loaded = keras.models.load_model(tmp_path / "m.keras")
     np.testing.assert_array_equal(ops.convert_to_numpy(loaded.optimizer.learning_rate), 0.125)
+
+
+# Files of other stacks.
+
+
+def built(text):
+    network = cases.model(stepwrap.parse(text), run_eagerly=True)
+    network.optimizer.build(network.trainable_variables)
+    return network
+
+
+def saved_from(text, folder, suffix):
+    """A network that was trained and saved, and the file of it."""
+    network = built(text)
+    cases.fit(network)
+    path = folder / f"model{suffix}"
+    (network.save if suffix == ".keras" else network.save_weights)(path)
+    return network, path
+
+
+def states(network):
+    """The state of each optimizer of its stack by its class, without that of those inside."""
+    return {
+        type(member).__name__: cases.values(getattr(member, "own_variables", member.variables))
+        for member in stepwrap.stack.walk(network.optimizer)
+    }
+
+
+@pytest.mark.parametrize("suffix", [".weights.h5", ".keras"])
+@pytest.mark.parametrize(
+    ("saved", "loading", "words"),
+    [
+        ("adam", "adam | normalized", "Added since it was saved: 'normalized_optimizer'."),
+        (
+            "adam",
+            "adam | clipped | lookahead | loss_scale_optimizer",
+            "Added since it was saved: 'loss_scale_optimizer', 'lookahead', 'clipped_optimizer'.",
+        ),
+        (
+            "adam | lookahead",
+            "adam | lookahead | skip_non_finite",
+            "Added since it was saved: 'skip_non_finite'. "
+            "Taken over: the state of 'lookahead', 'adam'.",
+        ),
+        (
+            "adam | l4",
+            "adam | l4 | normalized",
+            "Added since it was saved: 'normalized_optimizer'.",
+        ),
+        (
+            "adam | normalized | lookahead",
+            "adam | lookahead",
+            "Removed since it was saved: 'normalized_optimizer'.",
+        ),
+        (
+            "adam | normalized | lookahead | loss_scale_optimizer",
+            "adam | clipped | lookahead",
+            "Removed since it was saved: 'loss_scale_optimizer'",
+        ),
+    ],
+)
+def test_what_fits_of_another_stack_is_taken_over(saved, loading, words, suffix, tmp_path):
+    source, path = saved_from(saved, tmp_path, suffix)
+    target, fresh = built(loading), states(built(loading))
+    with pytest.warns(UserWarning) as caught:
+        target.load_weights(path)
+    [message] = [str(one.message) for one in caught if "optimizer" in str(one.message).lower()]
+    assert words in message
+    was, now = states(source), states(target)
+    for name, state in now.items():
+        cases.assert_equal(state, was.get(name, fresh[name]))
+    [leaf] = stepwrap.stack.leaves(target.optimizer)
+    assert cases.number(leaf.iterations) == 3
+    cases.fit(target)
+    assert cases.number(leaf.iterations) == 6
+    target.load_weights(path)  # once more: nothing of the first time is left
+    cases.assert_equal(states(target)["Adam"], was["Adam"])
+
+
+def test_a_plain_optimizer_s_state_as_a_dictionary():
+    """As `load_own_variables` may be called without a file."""
+    bare = keras.optimizers.Adam()
+    variables = cases.variables()
+    bare.apply(cases.gradients(variables), variables)
+    store = {}
+    bare.save_own_variables(store)
+    target = stepwrap.Lookahead("adam")
+    target.build(cases.variables())
+    with pytest.warns(UserWarning, match="Added since it was saved: 'lookahead'"):
+        target.load_own_variables(store)
+    cases.assert_equal(cases.values(target.inner_optimizer.variables), cases.values(bare.variables))
+
+
+def test_what_does_not_fit_is_left_as_it_is(tmp_path):
+    _, path = saved_from("sgd", tmp_path, ".weights.h5")
+    target = built("adam | normalized | l4")
+    before = cases.values(target.optimizer.variables)
+    with pytest.warns(UserWarning, match="Skipping variable loading"):
+        target.load_weights(path)
+    cases.assert_equal(cases.values(target.optimizer.variables), before)
+
+
+def test_state_of_other_shapes_is_left_as_it_is_and_named(tmp_path):
+    """L4 around Adam takes an average from it, and has one of its own elsewhere."""
+    source, path = saved_from("adam | l4", tmp_path, ".weights.h5")
+    target, fresh = built("adam | normalized | l4"), built("adam | normalized | l4")
+    words = "Of other shapes, so left as it is: the state of 'l4_wrapper'. Taken over: .*'adam'"
+    with pytest.warns(UserWarning, match=words):
+        target.load_weights(path)
+    cases.assert_equal(states(target)["Adam"], states(source)["Adam"])
+    cases.assert_equal(states(target)["L4Wrapper"], states(fresh)["L4Wrapper"])
+
+
+def test_variables_of_other_shapes_are_left_as_they_are():
+    source, target = cases.AveragedGradient("adam"), cases.AveragedGradient("adam")
+    source.build(cases.variables())
+    target.build(list(reversed(cases.variables())))
+    store = {}
+    source.save_own_variables(store)
+    before = cases.values(target.variables)
+    with pytest.warns(UserWarning, match="or they have other shapes"):
+        target.load_own_variables(store)
+    cases.assert_equal(cases.values(target.variables), before)
+
+
+def test_a_bare_optimizer_gets_its_state_from_a_file_of_a_stack_by_way_of_the_stack(tmp_path):
+    """As the README says, for the loading of a bare optimizer is Keras' alone."""
+    source, path = saved_from("adam | lookahead", tmp_path, ".weights.h5")
+    target = built("adam | lookahead")
+    target.load_weights(path)
+    target.compile(target.optimizer.inner_optimizer, loss="mse", run_eagerly=True)
+    assert type(target.optimizer) is type(keras.optimizers.Adam())
+    cases.assert_equal(
+        cases.state(target), [*cases.values(source.weights), *states(source)["Adam"]]
+    )
+    cases.fit(target)
+    assert cases.number(target.optimizer.iterations) == 6

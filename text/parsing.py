@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 
-from .. import checks
+from .. import checks, old_names
 from ..optimizers import catalogue as optimizers
 from ..wrappers import LossScaleOptimizer
 from ..wrappers import catalogue as wrappers
@@ -164,7 +165,8 @@ def _bound(source: Source, call: Call, maker: Callable) -> dict[str, Argument]:
     for name, argument in call.named.items():
         message = None
         if name not in known:
-            message = f"`{call.name}` has no argument `{name}`.{checks.nearest(name, known)} {has}"
+            hint = _hint(maker, name) or checks.nearest(name, known)
+            message = f"`{call.name}` has no argument `{name}`.{hint} {has}"
         elif name in bound:
             message = f"`{call.name}` is given the argument `{name}` twice."
         if message is not None:
@@ -175,6 +177,10 @@ def _bound(source: Source, call: Call, maker: Callable) -> dict[str, Argument]:
         message = f"`{call.name}` needs a value for {checks.listed(missing)}."
         raise source.error_at(call.node, message, TypeError)
     return bound
+
+
+def _hint(maker: Callable, name: str) -> str:
+    return old_names.hint_for_argument(maker, name) if inspect.isclass(maker) else ""
 
 
 def _kind(error: Exception) -> type[TypeError | ValueError]:

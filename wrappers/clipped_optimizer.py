@@ -10,11 +10,12 @@ from .. import blocks, checks, normalizers
 from ..clipping import clip_blocks
 from ..normalizers.normalizer import given_functions
 from .catalogue import wrapper
+from .classic_functions import ClassicFunctions
 from .optimizer_wrapper import OptimizerWrapper, Tensor, Variable
 
 
 @wrapper("clipped")
-class ClippedOptimizer(OptimizerWrapper):
+class ClippedOptimizer(ClassicFunctions, OptimizerWrapper):
     """Scales gradients whose norm exceeds a bound down to it.
 
         g ← g · clipnorm / norm(g)    where norm(g) > clipnorm
@@ -44,6 +45,9 @@ class ClippedOptimizer(OptimizerWrapper):
         Pascanu, Mikolov, Bengio: "On the difficulty of training Recurrent Neural
         Networks", arXiv 1211.5063, Algorithm 1.
     """
+
+    _register_function = staticmethod(normalizers.register_norm)
+    _names_of_functions = staticmethod(normalizers.names_of_norms)
 
     def __init__(
         self,

@@ -8,11 +8,12 @@ from typing import Any
 from .. import blocks, checks, normalizers
 from ..normalizers.normalizer import given_functions
 from .catalogue import wrapper
+from .classic_functions import ClassicFunctions
 from .optimizer_wrapper import OptimizerWrapper, Tensor, Variable
 
 
 @wrapper("normalized")
-class NormalizedOptimizer(OptimizerWrapper):
+class NormalizedOptimizer(ClassicFunctions, OptimizerWrapper):
     """Divides every gradient by its norm, so that only its direction counts.
 
         g ← g / (norm(g) + epsilon),    epsilon = keras.config.epsilon()
@@ -42,6 +43,9 @@ class NormalizedOptimizer(OptimizerWrapper):
         Algorithm 1.
     """
 
+    _register_function = staticmethod(normalizers.register)
+    _names_of_functions = staticmethod(normalizers.names)
+
     def __init__(
         self,
         inner_optimizer: Any,
@@ -64,15 +68,3 @@ class NormalizedOptimizer(OptimizerWrapper):
     ) -> list[Tensor]:
         """The gradients, normalised block by block."""
         return blocks.transform(self._normalizer.normalize, self.scope, gradients, variables)
-
-    @classmethod
-    def set_normalization_function(
-        cls, name: str, function: Callable[[Tensor], Tensor], *, replace: bool = False
-    ) -> None:
-        """The classic spelling of `stepwrap.normalizers.register`."""
-        normalizers.register(name, checks.function("function", function), replace=replace)
-
-    @classmethod
-    def get_normalization_functions(cls) -> list[str]:
-        """The classic spelling of `stepwrap.normalizers.names`."""
-        return normalizers.names()

@@ -11,7 +11,16 @@ import keras
 import numpy as np
 from keras import ops
 
-from .. import checks, compilation, keras_private, shared_arguments, stack, text_form
+from .. import (
+    checks,
+    compilation,
+    keras_private,
+    old_names,
+    saved_stacks,
+    shared_arguments,
+    stack,
+    text_form,
+)
 from ..backends import current as backend
 from ..finite import all_finite
 from ..replica_local import ReplicaLocal
@@ -95,6 +104,13 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
         self._loss_trace = ReplicaLocal()
         self._seed_states: list[Variable] = []
         self._newer_state: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        """Raises the error of what is not there; says what another package's is called here."""
+        hint = old_names.hint_for_attribute(name)
+        if not hint:
+            return super().__getattribute__(name)  # raises again what a property may have raised
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute {name!r}.{hint}")
 
     def __repr__(self) -> str:
         """The text that `stepwrap.describe` returns, or the names of its classes."""
@@ -618,20 +634,25 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
             store[str(index)] = ops.convert_to_numpy(variable)
 
     def load_own_variables(self, store: Any) -> None:
-        """Loads what `save_own_variables` stored; on a mismatch, warns and leaves all as it is."""
-        variables = self.own_variables
-        if len(store.keys()) == len(variables) - len(self._newer_state):
-            variables = [one for one in variables if one.path not in self._newer_state]
-        if len(store.keys()) != len(variables):
+        """Loads what `save_own_variables` stored; on a mismatch, warns and leaves all as it is.
+
+        If the file is of a stack with other wrappers, or with none, what fits is taken over,
+        also into the optimizers inside, and a warning says what was added or removed.
+        """
+        if self.built and saved_stacks.take_over(self, store):
+            return
+        stored = saved_stacks.stored_values(self, store)
+        if stored is None:
             unbuilt = "" if self.built else " It is not built yet: build the model first."
             warnings.warn(
-                f"Skipping variable loading for optimizer '{self.name}': it has {len(variables)} "
-                f"variables of its own, the saved one has {len(store.keys())}.{unbuilt}",
+                f"Skipping variable loading for optimizer '{self.name}': it has "
+                f"{len(self.own_variables)} variables of its own, the saved one has "
+                f"{len(store.keys())}, or they have other shapes.{unbuilt}",
                 stacklevel=2,
             )
             return
-        for index, variable in enumerate(variables):
-            variable.assign(store[str(index)])
+        for variable, value in stored:
+            variable.assign(value)
 
     def may_be_missing(self, variable: Variable) -> Variable:
         """Lets files load that were saved before there was this variable: it stays as it is."""
