@@ -105,7 +105,6 @@ class L4(OptimizerWrapper, abc.ABC):
             "Look for losses that are not finite, give `loss_floor` if the loss can be negative, "
             "lower `fraction`, or set `max_learning_rate`.",
         )
-        self._decays_weights = stack.decays_weights(self.inner_optimizer)
 
     def _add_state(self, name: str, dtype: str) -> Variable:
         return self.add_variable((), initializer="zeros", dtype=dtype, name=name)
@@ -134,9 +133,11 @@ class L4(OptimizerWrapper, abc.ABC):
         variables: list[Variable],
     ) -> list[Tensor]:
         """The inner optimizer's steps, rescaled; zeros where no step is safe."""
+        self.gradient_average.check()
         loss = self._given_loss() - self.loss_floor
         inner_learning_rate = self._inner_learning_rate()
-        weights = variables if self._decays_weights else []
+        # Now: it can be set on the inner optimizer at any time.
+        weights = variables if stack.decays_weights(self.inner_optimizer) else []
         weights_before = backend.snapshot(weights)
 
         def propose(gradients: list[Tensor]) -> list[Tensor]:

@@ -9,13 +9,14 @@ import keras
 
 from .. import stack
 from ..backends import current as backend
+from ..inner_settings import InnerSettings
 from .optimizer_wrapper import OptimizerWrapper
 
 Tensor = Any
 
 
 @keras.saving.register_keras_serializable(package="stepwrap")
-class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
+class LossScaleOptimizer(InnerSettings, keras.optimizers.LossScaleOptimizer):
     """Keras' loss scaler for mixed_float16, for every stack of wrappers and any replicas.
 
         loss     ← loss · scale, before gradients are taken
@@ -77,6 +78,11 @@ class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
     # Keras stores the inner variables here, too, and then finds them missing if there are fewer.
     save_own_variables = OptimizerWrapper.save_own_variables
     load_own_variables = OptimizerWrapper.load_own_variables
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of `__init__`; Keras 3.8 would add settings that are the inner one's."""
+        own = ("name", "inner_optimizer", "initial_scale", "dynamic_growth_steps")
+        return {name: value for name, value in super().get_config().items() if name in own}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict | None = None) -> Self:

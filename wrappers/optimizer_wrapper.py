@@ -14,6 +14,7 @@ from keras import ops
 from .. import checks, keras_private, stack
 from ..backends import current as backend
 from ..finite import all_finite
+from ..inner_settings import InnerSettings, keep_own_settings
 from ..replica_local import ReplicaLocal
 from ..step_capture import proposed_steps
 from ..step_record import StepRecord
@@ -23,7 +24,7 @@ Variable = Any
 
 
 @keras.saving.register_keras_serializable(package="stepwrap")
-class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimizer):
+class OptimizerWrapper(InnerSettings, keras.optimizers.Optimizer):
     """A Keras optimizer around another one; by itself it changes nothing.
 
     A subclass overrides a hook: `transform_gradients`, before the inner optimizer
@@ -35,7 +36,8 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
     by themselves.
 
     Learning rate, iterations and everything else that training loops and
-    callbacks use are the inner optimizer's.
+    callbacks use are the inner optimizer's. So are `clipnorm`, `weight_decay`, `use_ema` and
+    their like, read or set, unless the wrapper has an argument of that name.
 
     Args:
         inner_optimizer: The optimizer to wrap: an instance, a Keras name such as
@@ -61,6 +63,11 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
 
     step_record: StepRecord | None = None
     """What a `StepMonitor` reads, once there is one."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Looks at what a wrapper class defines."""
+        super().__init_subclass__(**kwargs)
+        keep_own_settings(cls)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Refuses unknown arguments before any `__init__`, so that no wrapper needs `**kwargs`."""
