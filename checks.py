@@ -336,6 +336,12 @@ def same_form(what: str, results: Sequence[Any], models: Sequence[Any], model: s
         models: A tensor or variable for each result.
         model: What the models are, in the singular.
     """
+    if not isinstance(results, list | tuple):
+        received = f"{_form(results)}. Write `return [...]`."
+        raise ValueError(
+            f"{what} must return a list, of one tensor for each of the {len(models)} {model}s it "
+            f"was given. It returned {received}"
+        )
     if len(results) != len(models):
         raise ValueError(
             f"{what} must return one tensor for each of the {len(models)} {model}s it was given. "
