@@ -237,12 +237,8 @@ def _member(wrapper: Any, member: keras.optimizers.Optimizer) -> None:
             f"gradients. Put the loss scaler outside: "
             f"`stepwrap.LossScaleOptimizer({name}(...))`."
         )
-    if wrapper.takes_steps and member.use_ema and not stack.parts(member):
-        raise ValueError(
-            f"`use_ema=True` on {inside} would average weights that are never written, for {name} "
-            "changes the step on its way to the weights. Leave it out and average outside: "
-            f"`stepwrap.MovingAverage({name}(...))`."
-        )
+    if wrapper.takes_steps and not stack.parts(member):
+        averages_what_is_written(name, member, member.use_ema)
     if wrapper.takes_steps and does(member, "after_step"):
         raise ValueError(
             f"{inside} works on the weights after the step, which {name} around it would not have "
@@ -259,6 +255,16 @@ def _member(wrapper: Any, member: keras.optimizers.Optimizer) -> None:
         raise ValueError(
             f"{inside} must stand outermost: inside {name} it would be given what {name} "
             f"makes of every batch. {remedy}"
+        )
+
+
+def averages_what_is_written(name: str, inside: keras.optimizers.Optimizer, use_ema: bool) -> None:
+    """Refuses averages of weights inside of a wrapper, of that name, that takes steps."""
+    if use_ema:
+        raise ValueError(
+            f"`use_ema=True` on {type(inside).__name__} would average weights that are never "
+            f"written, for {name} changes the step on its way to the weights. Leave it out and "
+            f"average outside: `stepwrap.MovingAverage({name}(...))`."
         )
 
 
@@ -326,6 +332,12 @@ def same_form(what: str, results: Sequence[Any], models: Sequence[Any], model: s
         models: A tensor or variable for each result.
         model: What the models are, in the singular.
     """
+    if not isinstance(results, list | tuple):
+        received = f"{_form(results)}. Write `return [...]`."
+        raise ValueError(
+            f"{what} must return a list, of one tensor for each of the {len(models)} {model}s it "
+            f"was given. It returned {received}"
+        )
     if len(results) != len(models):
         raise ValueError(
             f"{what} must return one tensor for each of the {len(models)} {model}s it was given. "

@@ -22,6 +22,10 @@ class GradientAverage(abc.ABC):
     """g̃: the average with weights that fall off e-fold within about `time_scale` steps."""
 
     @abc.abstractmethod
+    def check(self) -> None:
+        """Raises if this is not the average of the gradients any more."""
+
+    @abc.abstractmethod
     def update(
         self, gradients: Sequence[Tensor], variables: Sequence[Variable]
     ) -> tuple[list[Tensor], Tensor]:
@@ -56,6 +60,9 @@ class OwnAverage(GradientAverage):
             (), initializer="zeros", dtype="int32", name="average_steps"
         )
 
+    def check(self) -> None:
+        """Nothing else writes to it."""
+
     def update(
         self, gradients: Sequence[Tensor], variables: Sequence[Variable]
     ) -> tuple[list[Tensor], Tensor]:
@@ -80,6 +87,17 @@ class InnerAverage(GradientAverage):
     def __init__(self, optimizer: keras.optimizers.Optimizer, dtype: str) -> None:
         self._optimizer = optimizer
         self._dtype = dtype
+        self._decay = optimizer.beta_1
+
+    def check(self) -> None:
+        """Looks at what can be set on the optimizer at any time."""
+        if not keeps_average(self._optimizer, self._decay):
+            name = type(self._optimizer).__name__
+            raise ValueError(
+                f"Clipping or `beta_1` was set on {name} after the L4 around it was built, which "
+                f"takes {name}'s average of the gradients for its own. Give it to `{name}(...)`, "
+                "or set it before training."
+            )
 
     def update(
         self, gradients: Sequence[Tensor], variables: Sequence[Variable]

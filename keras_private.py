@@ -168,6 +168,14 @@ def learning_rate(optimizer: keras.optimizers.Optimizer) -> Any:
     return getattr(optimizer, "_learning_rate", None)
 
 
+def has_averages(optimizer: keras.optimizers.Optimizer) -> bool:
+    """Whether an optimizer was built with `use_ema`.
+
+    `_model_variables_moving_average`: since Keras 3.0.
+    """
+    return hasattr(optimizer, "_model_variables_moving_average")
+
+
 class DelegatedAverages:
     """Leads `keras.callbacks.SwapEMAWeights` to the averages of an optimizer further inside.
 
@@ -175,14 +183,16 @@ class DelegatedAverages:
     wrapper deep.
     """
 
-    @property
-    def use_ema(self) -> bool:
-        """Whether the inner optimizer averages the weights; a wrapper itself does not."""
-        return self.built and self.inner_optimizer.use_ema
+    builds_own_state: bool = False
+    """Whether Keras' `build` is at work, which would make averages where `use_ema` is set."""
 
-    @use_ema.setter
-    def use_ema(self, value: bool) -> None:
-        """Keras sets it to False in `__init__`."""
+    def build(self, variables: Sequence[Any]) -> None:
+        """Makes no averages: the optimizer inside has them."""
+        self.builds_own_state = True
+        try:
+            super().build(variables)
+        finally:
+            self.builds_own_state = False
 
     @property
     def _model_variables_moving_average(self) -> list[Any]:

@@ -271,6 +271,93 @@ def test_a_hook_that_returns_something_else_changes_nothing(hook):
     cases.assert_equal(cases.values([*variables, *optimizer.variables]), before)
 
 
+@pytest.mark.parametrize("hook", ["transform_gradients", "transform_steps", "take_steps"])
+@pytest.mark.parametrize(
+    ("make_result", "words"),
+    [
+        (lambda tensors: None, "It returned None of type builtins.NoneType."),
+        (lambda tensors: tensors[0], "It returned shape (4, 3) and dtype float32."),
+        (lambda tensors: (one for one in tensors), "of type builtins.generator."),
+        (lambda tensors: {"all": tensors}, "of type builtins.dict."),
+        (lambda tensors: 2.0, "It returned 2.0 of type builtins.float."),
+    ],
+    ids=["None", "a tensor", "a generator", "a dictionary", "a number"],
+)
+def test_a_hook_that_returns_no_list_is_told_to(hook, make_result, words):
+    def take_steps(self, inner_steps, gradients, variables):
+        return make_result(inner_steps(gradients))
+
+    def transform(self, tensors, *rest):
+        return make_result(tensors)
+
+    hooks = {hook: take_steps if hook == "take_steps" else transform}
+    variables = cases.variables()
+    optimizer = type("Mine", (OptimizerWrapper,), hooks)("sgd")
+    before = cases.values(variables)
+    with pytest.raises(ValueError) as caught:
+        optimizer.apply(cases.gradients(variables), variables)
+    message = str(caught.value)
+    assert f"Mine.{hook} must return a list, of one tensor for each of the 3" in message
+    assert words in message and message.endswith("Write `return [...]`.")
+    cases.assert_equal(cases.values(variables), before)
+
+
+def test_a_build_that_leaves_out_the_inner_optimizer():
+    class Mine(OptimizerWrapper):
+        def build(self, variables):
+            self.count = self.add_variable((), name="count")
+
+    variables = cases.variables()
+    with pytest.raises(RuntimeError, match=r"Mine\.build did not .* `super\(\)\.build"):
+        Mine("sgd").apply(cases.gradients(variables), variables)
+
+
+# Names that nothing calls.
+
+
+@pytest.mark.parametrize(
+    ("name", "hook"),
+    [
+        ("transform_gradient", "transform_gradients"),
+        ("transform_grads", "transform_gradients"),
+        ("transform_step", "transform_steps"),
+        ("take_step", "take_steps"),
+        ("after_steps", "after_step"),
+        ("apply_to_inner", "apply_inner"),
+    ],
+)
+def test_a_misspelt_hook_is_named_when_the_class_is_made(name, hook):
+    with pytest.warns(UserWarning, match=f"Mine has a method `{name}`.* hook `{hook}`") as caught:
+        cls = type("Mine", (OptimizerWrapper,), {name: lambda self, *arguments: None})
+    assert len(caught) == 1 and caught[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        type("Derived", (cls,), {})  # told before
+        type("Both", (OptimizerWrapper,), {name: lambda self: None, hook: lambda self: None})
+
+
+def test_methods_that_are_no_hooks_are_left_alone():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+
+        class Mine(OptimizerWrapper):
+            transform_step = None
+
+            def describe(self):
+                """Of its own."""
+
+            def get_config(self):
+                return super().get_config()
+
+            def scale_loss(self, loss):
+                return super().scale_loss(loss)
+
+            def _transform_gradient(self, gradient):
+                return gradient
+
+    assert not Mine("sgd").takes_steps
+
+
 def test_variables_it_was_not_built_for():
     variables = cases.variables()
     optimizer = cases.AveragedGradient("adam")

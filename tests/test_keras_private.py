@@ -111,6 +111,25 @@ def test_saved_levels_of_something_else():
     assert keras_private.saved_levels({"0": 1}) is None
 
 
+def test_has_averages():
+    variables = cases.variables()
+    bare, averaging = keras.optimizers.SGD(), keras.optimizers.SGD(use_ema=True)
+    assert not keras_private.has_averages(averaging)
+    for optimizer in (bare, averaging):
+        optimizer.build(variables)
+    assert not keras_private.has_averages(bare) and keras_private.has_averages(averaging)
+
+
+def test_delegated_averages():
+    """Keras' `build` reads `use_ema`, and makes the averages of the inner optimizer alone."""
+    variables = cases.variables()
+    inner = keras.optimizers.SGD(use_ema=True)
+    optimizer = stepwrap.OptimizerWrapper(inner)
+    optimizer.build(variables)
+    assert optimizer.use_ema and optimizer.variables == inner.variables
+    assert keras_private.averages(optimizer) is keras_private.averages(inner)
+
+
 def test_layers():
     """Those of a model inside of a model, too."""
     inner = keras.Sequential([keras.layers.Dense(2, name="innermost")])

@@ -1,5 +1,7 @@
 """L4Wrapper: the rule on every optimizer, when it makes no step, and what it says of itself."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -507,6 +509,53 @@ def test_a_plain_number_keeps_its_precision(float64):
     variables = cases.variables("float64")
     optimizer.apply(cases.gradients(variables), variables, loss=0.1)
     assert cases.number(optimizer.min_loss) == pytest.approx(0.75 * 0.1 * 1.001, rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    "make", [stepwrap.L4Adam, stepwrap.L4Mom, lambda fraction: stepwrap.L4Wrapper("adam", fraction)]
+)
+def test_a_fraction_that_looks_like_a_learning_rate_is_told(make):
+    with pytest.warns(UserWarning, match=r"fraction=0\.001 on L4\w+ is no learning rate") as caught:
+        make(1e-3)
+    assert len(caught) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make(0.01)
+        make(0.015)  # a published one
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda optimizer: optimizer,
+        lambda optimizer: stepwrap.OptimizerWrapper(stepwrap.ClippedOptimizer(optimizer)),
+        stepwrap.LossScaleOptimizer,
+    ],
+    ids=["alone", "two wrappers", "a loss scaler"],
+)
+def test_a_learning_rate_that_is_set_does_nothing_and_is_told_once(around):
+    l4 = stepwrap.L4Wrapper("adam")
+    optimizer = around(l4)
+    with pytest.warns(UserWarning, match="Setting the learning rate of L4Wrapper") as caught:
+        optimizer.learning_rate = 0.5
+        optimizer.learning_rate = 0.25
+    assert len(caught) == 1
+    assert cases.number(l4.inner_optimizer.learning_rate) == 0.25
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [
+        lambda: keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2),
+        lambda: keras.callbacks.ReduceLROnPlateau("loss", factor=0.5, patience=1, min_delta=1e9),
+    ],
+    ids=["LearningRateScheduler", "ReduceLROnPlateau"],
+)
+def test_a_callback_of_the_learning_rate_is_told_once(callback):
+    network = cases.model(stepwrap.L4Adam(), jit_compile=False, run_eagerly=True)
+    with pytest.warns(UserWarning, match="Setting the learning rate of L4Adam") as caught:
+        cases.fit(network, epochs=3, callbacks=[callback()])
+    assert len([one for one in caught if "learning rate of" in str(one.message)]) == 1
 
 
 def test_apply_gradients_takes_a_loss_too():

@@ -110,6 +110,34 @@ def test_build_is_idempotent_and_keeps_a_trained_inner_optimizer():
     assert int(ops.convert_to_numpy(optimizer.iterations)) == 1
 
 
+def test_a_build_without_a_guard_makes_its_state_once():
+    made = []
+
+    class Counting(stepwrap.OptimizerWrapper):
+        def build(self, variables):
+            super().build(variables)
+            self.count = self.add_variable((), name="count")
+            made.append(self.count)
+
+        def after_step(self, variables):
+            self.count.assign(self.count + 1)
+
+    class Derived(Counting):
+        def build(self, variables):
+            super().build(variables)
+            self.other = self.add_variable((), name="other")
+            made.append(self.other)
+
+    variables = cases.variables()
+    optimizer = Derived("sgd")
+    for _ in range(2):
+        optimizer.apply(cases.gradients(variables), variables)
+        optimizer.build(variables)
+    assert made == [optimizer.count, optimizer.other]
+    assert len(optimizer.own_variables) == 2
+    assert cases.number(optimizer.count) == 2
+
+
 def test_apply_gradients_returns_the_iterations():
     variables = cases.variables()
     optimizer = stepwrap.NormalizedOptimizer("sgd")

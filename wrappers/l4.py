@@ -24,6 +24,8 @@ SKIPS = {
     "no_gap": "the loss was not above `minloss_factor` times the lowest loss",
 }
 
+LEAST_USUAL_FRACTION = 0.01  # learning rates are below, all that was published is above
+
 
 class L4(OptimizerWrapper, abc.ABC):
     """The rule of `L4Wrapper`, which describes it and the arguments.
@@ -49,6 +51,13 @@ class L4(OptimizerWrapper, abc.ABC):
     ) -> None:
         super().__init__(inner_optimizer, name=name)
         self.fraction = checks.number("fraction", fraction, above=0, most=1)
+        if self.fraction < LEAST_USUAL_FRACTION:
+            warnings.warn(
+                f"fraction={fraction!r} on {type(self).__name__} is no learning rate, of which it "
+                "needs none, but the part of the way to the lowest loss that a step is to go: with "
+                "so little of it training is slow. Leave it out for the default, 0.15.",
+                stacklevel=2,
+            )
         self.minloss_factor = checks.number("minloss_factor", minloss_factor, least=0, most=1)
         self.init_factor = checks.number("init_factor", init_factor, above=0, most=1)
         self.minloss_forget_time = checks.number(
@@ -64,6 +73,7 @@ class L4(OptimizerWrapper, abc.ABC):
             self.max_learning_rate = checks.number("max_learning_rate", max_learning_rate, above=0)
         self.max_consecutive_skips = checks.count("max_consecutive_skips", max_consecutive_skips)
         self._told_of_the_floor = False
+        self._told_of_the_rate = False
 
     @abc.abstractmethod
     def propose(
@@ -105,7 +115,6 @@ class L4(OptimizerWrapper, abc.ABC):
             "Look for losses that are not finite, give `loss_floor` if the loss can be negative, "
             "lower `fraction`, or set `max_learning_rate`.",
         )
-        self._decays_weights = stack.decays_weights(self.inner_optimizer)
 
     def _add_state(self, name: str, dtype: str) -> Variable:
         return self.add_variable((), initializer="zeros", dtype=dtype, name=name)
@@ -134,9 +143,11 @@ class L4(OptimizerWrapper, abc.ABC):
         variables: list[Variable],
     ) -> list[Tensor]:
         """The inner optimizer's steps, rescaled; zeros where no step is safe."""
+        self.gradient_average.check()
         loss = self._given_loss() - self.loss_floor
         inner_learning_rate = self._inner_learning_rate()
-        weights = variables if self._decays_weights else []
+        # Now: it can be set on the inner optimizer at any time.
+        weights = variables if stack.decays_weights(self.inner_optimizer) else []
         weights_before = backend.snapshot(weights)
 
         def propose(gradients: list[Tensor]) -> list[Tensor]:
@@ -194,6 +205,26 @@ class L4(OptimizerWrapper, abc.ABC):
         rate = getattr(self.inner_optimizer, "learning_rate", 1.0)
         rate = ops.cast(ops.convert_to_tensor(rate), self._scalar_dtype)
         return ops.where(ops.equal(rate, 0), ops.ones_like(rate), rate)
+
+    # The inner optimizer's learning rate.
+
+    @property
+    def learning_rate(self) -> Any:
+        """The inner optimizer's, which the step does not depend on; see `L4Wrapper`."""
+        return super().learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, learning_rate: Any) -> None:
+        if not self._told_of_the_rate:
+            self._told_of_the_rate = True
+            warnings.warn(
+                f"Setting the learning rate of {type(self).__name__}, as a callback may do, does "
+                "not change how far its steps go, which it takes from the loss. Only decoupled "
+                "weight decay inside, if there is any, follows it. To bound the steps, give it "
+                "`max_learning_rate` or a smaller `fraction`.",
+                stacklevel=2,
+            )
+        self.inner_optimizer.learning_rate = learning_rate
 
     # What can be read.
 

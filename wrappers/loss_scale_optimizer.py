@@ -9,13 +9,14 @@ import keras
 
 from .. import keras_private, stack
 from ..backends import current as backend
+from ..inner_settings import InnerSettings
 from .optimizer_wrapper import OptimizerWrapper
 
 Tensor = Any
 
 
 @keras.saving.register_keras_serializable(package="stepwrap")
-class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
+class LossScaleOptimizer(InnerSettings, keras.optimizers.LossScaleOptimizer):
     """Keras' loss scaler for mixed_float16, for every stack of wrappers and any replicas.
 
         loss     ← loss · scale, before gradients are taken
@@ -82,8 +83,10 @@ class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
     load_own_variables = OptimizerWrapper.load_own_variables
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
-        return keras_private.with_public_classes(super().get_config())
+        """The arguments of `__init__`; Keras 3.8 would add settings that are the inner one's."""
+        own = ("name", "inner_optimizer", "initial_scale", "dynamic_growth_steps")
+        config = {name: value for name, value in super().get_config().items() if name in own}
+        return keras_private.with_public_classes(config)
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict | None = None) -> Self:

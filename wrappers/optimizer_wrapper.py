@@ -23,28 +23,32 @@ from .. import (
 )
 from ..backends import current as backend
 from ..finite import all_finite
+from ..inner_settings import InnerSettings, keep_own_settings
 from ..replica_local import ReplicaLocal
 from ..step_capture import proposed_steps
 from ..step_record import StepRecord
+from ..wrapper_classes import build_once, warn_of_misspelt_hooks
 
 Tensor = Any
 Variable = Any
 
+HOOKS = ("transform_gradients", "transform_steps", "take_steps", "after_step", "apply_inner")
+
 
 @keras.saving.register_keras_serializable(package="stepwrap")
-class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimizer):
+class OptimizerWrapper(InnerSettings, keras.optimizers.Optimizer):
     """A Keras optimizer around another one; by itself it changes nothing.
 
     A subclass overrides a hook: `transform_gradients`, before the inner optimizer
     sees the gradients, `transform_steps`, before its step is written to the weights,
     or `after_step`, when it is. It stores every argument of its `__init__` under the
-    argument's own name; saving and loading follow from that. State is made in `build`
-    with `add_variable` or `add_variable_from_reference`, behind `if self.built: return`,
-    random numbers come from `add_seed_generator`, and both are saved, loaded and resumed
-    by themselves.
+    argument's own name; saving and loading follow from that. State is made in `build`,
+    which is run once, with `add_variable` or `add_variable_from_reference`, random numbers
+    come from `add_seed_generator`, and both are saved, loaded and resumed by themselves.
 
     Learning rate, iterations and everything else that training loops and
-    callbacks use are the inner optimizer's.
+    callbacks use are the inner optimizer's. So are `clipnorm`, `weight_decay`, `use_ema` and
+    their like, read or set, unless the wrapper has an argument of that name.
 
     Args:
         inner_optimizer: The optimizer to wrap: an instance, a text such as "adam" or
@@ -76,12 +80,15 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
     """What a `StepMonitor` reads, once there is one."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Lets every wrapper be given what all take, without a line in its `__init__`."""
+        """Looks at what a wrapper class defines, and lets it be given what all wrappers take."""
         super().__init_subclass__(**kwargs)
         if "__init__" in vars(cls):
             known = inspect.signature(OptimizerWrapper.__init__).parameters
             shared = [known[name] for name in OptimizerWrapper.arguments_of_all]
             cls.__init__ = shared_arguments.added(cls.__init__, shared)
+        keep_own_settings(cls)
+        build_once(cls)
+        warn_of_misspelt_hooks(cls, HOOKS, cls.overrides)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Refuses unknown arguments before any `__init__`, so that no wrapper needs `**kwargs`."""
@@ -355,7 +362,8 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
                 return [proposed[backend.local_key(variable)] for variable in seen_variables]
 
             steps = self.take_steps(inner_steps, transformed, seen_variables)
-            what = f"{type(self).__name__}.transform_steps"
+            hook = "take_steps" if self.overrides("take_steps") else "transform_steps"
+            what = f"{type(self).__name__}.{hook}"
             checks.same_form(what, steps, seen_variables, "variable")
             self.write_steps(seen_variables, steps)
         else:
