@@ -15,6 +15,7 @@ from .. import checks, keras_private, stack
 from ..backends import current as backend
 from ..finite import all_finite
 from ..replica_local import ReplicaLocal
+from ..slots import MadeFor
 from ..step_capture import proposed_steps
 from ..step_record import StepRecord
 
@@ -80,6 +81,7 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
         self.jit_compile = checks.flag("jit_compile", jit_compile)
         self._stands_inside = False
         self._loss = ReplicaLocal()
+        self._made_for = MadeFor()
         self._seed_states: list[Variable] = []
         self._newer_state: set[str] = set()
 
@@ -405,6 +407,20 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
             setattr(self, f"_part_{index}", part)
         super().build(variables)
         backend.agree(self._seed_states)
+
+    def add_variable_from_reference(
+        self, reference_variable: Variable, *arguments: Any, **named_arguments: Any
+    ) -> Variable:
+        """Makes a state variable for one of the model, of its shape and dtype, as Keras does."""
+        made = super().add_variable_from_reference(
+            reference_variable, *arguments, **named_arguments
+        )
+        self._made_for.add(reference_variable, made)
+        return made
+
+    def slots_of(self, variable: Variable) -> list[Variable]:
+        """The wrapper's own state variables that were made for one of the model."""
+        return self._made_for.of(variable)
 
     def add_seed_generator(self, seed: int | None) -> keras.random.SeedGenerator:
         """A source of random numbers whose state is part of the wrapper's.
