@@ -66,3 +66,18 @@ class Slots:
         slots = [self._slots[backend.key(variable)] for variable in self._first_values]
         if slots and backend.start_at(slots, self._first_values):
             self._first_values = []
+
+
+class MadeFor:
+    """Which variables of an optimizer were made for which one of the model."""
+
+    def __init__(self) -> None:
+        self._made: dict[Any, list[Variable]] = {}
+
+    def add(self, variable: Variable, made: Variable) -> None:
+        """Notes that one was made for that variable."""
+        self._made.setdefault(backend.key(variable), []).append(made)
+
+    def of(self, variable: Variable) -> list[Variable]:
+        """What was made for that variable."""
+        return self._made.get(backend.key(variable), [])

@@ -40,7 +40,7 @@ def proposed_steps(
         steps: dict[Any, Tensor] = {}
         with contextlib.ExitStack() as captures:
             captures.enter_context(_without_constraints(variables))
-            for writer in _writers(optimizer):
+            for writer in writers(optimizer):
                 if hasattr(writer, "write_steps"):
                     captures.enter_context(_captured_wrapper(writer, steps))
                 else:
@@ -55,11 +55,11 @@ def proposed_steps(
     return backend.once_for_all_replicas(capture, apply, [gradients, loss])
 
 
-def _writers(optimizer: Optimizer) -> list[Optimizer]:
+def writers(optimizer: Optimizer) -> list[Optimizer]:
     """Those in a stack that write to the variables: wrappers that take steps, or leaves."""
     if getattr(optimizer, "takes_steps", False) or not stack.parts(optimizer):
         return [optimizer]
-    return [writer for part in stack.parts(optimizer) for writer in _writers(part)]
+    return [writer for part in stack.parts(optimizer) for writer in writers(part)]
 
 
 @contextlib.contextmanager

@@ -194,6 +194,214 @@ def test_a_gradient_of_some_batches_only_counts_once():
         np.testing.assert_allclose(received, given / 2, rtol=1e-6)
 
 
+# Batches that differ in which variables have gradients.
+
+
+def in_graphs(optimizer, variables):
+    """(gradients) → one batch, by a program for each choice of variables with a gradient."""
+    if BACKEND == "torch":
+        pytest.skip("PyTorch makes no graphs by default")
+    optimizer.build(variables)
+    programs = {}
+
+    def apply(gradients):
+        missing = tuple(gradient is None for gradient in gradients)
+        if missing not in programs:
+            programs[missing] = (_tf_program if BACKEND == "tensorflow" else _jax_program)(
+                optimizer, variables, missing
+            )
+        programs[missing]([gradient for gradient in gradients if gradient is not None])
+
+    return apply
+
+
+def eagerly(optimizer, variables):
+    """(gradients) → one batch."""
+    return lambda gradients: optimizer.apply(gradients, variables, loss=1.0)
+
+
+def _with_missing(given, missing):
+    given = iter(given)
+    return [None if one else next(given) for one in missing]
+
+
+def _tf_program(optimizer, variables, missing):
+    import tensorflow as tf
+
+    return tf.function(
+        lambda given: optimizer.apply(_with_missing(given, missing), variables, loss=1.0)
+    )
+
+
+def _jax_program(optimizer, variables, missing):
+    import jax
+
+    @jax.jit
+    def program(weights, state, given):
+        return optimizer.stateless_apply(state, _with_missing(given, missing), weights, loss=1.0)
+
+    def apply(given):
+        both = variables, optimizer.variables
+        values = [[variable.value for variable in some] for some in both]
+        for some, new in zip(both, program(*values, given), strict=True):
+            for variable, value in zip(some, new, strict=True):
+                variable.assign(value)
+
+    return apply
+
+
+def shared_and_heads():
+    """One variable that always has a gradient, and three that take turns; all are constrained."""
+    variables = [*cases.variables(), *cases.variables()[:1]]
+    for number, variable in enumerate(variables):
+        variable.assign(variable - 0.1 * number)
+        variable.constraint = keras.constraints.NonNeg()
+    return variables
+
+
+# Of the variables that have no gradient in the last of three batches, all had one, some, or none.
+TURNS = (1, 2, 3, 1, 3, 3, 3, 3, 3, 2, 1, 3, 3, 2, 1)
+ALTERNATING = {
+    "SGD": lambda: keras.optimizers.SGD(0.1),
+    "momentum": lambda: keras.optimizers.SGD(0.1, momentum=0.9),
+    "AdamW-ema": lambda: keras.optimizers.AdamW(
+        0.01, weight_decay=0.5, use_ema=True, ema_momentum=0.5, global_clipnorm=0.1
+    ),
+    "a stack": lambda: stepwrap.MovingAverage(
+        stepwrap.StepMomentum(
+            stepwrap.GradientEMAFilter(keras.optimizers.AdamW(0.01, weight_decay=0.5))
+        ),
+        average_decay=0.5,
+    ),
+}
+
+
+@pytest.mark.parametrize("base", ALTERNATING)
+@pytest.mark.filterwarnings("ignore:Gradients do not exist")
+def test_graphs_know_which_variables_had_a_gradient_in_another_batch(base):
+    """As eagerly: with one it counts as zero elsewhere, without any the variable is left out."""
+    results = []
+    for make in (in_graphs, eagerly):
+        variables = shared_and_heads()
+        optimizer = GradientAccumulation(ALTERNATING[base](), steps=3)
+        optimizer.build(variables)
+        apply = make(optimizer, variables)
+        for seed, turn in enumerate(TURNS):
+            gradients = cases.gradients(variables, seed)
+            apply([g if place in (0, turn) else None for place, g in enumerate(gradients)])
+        results.append(cases.values([*variables, *optimizer.variables]))
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-6)
+
+
+class TwoHeads(keras.Model):
+    """Does the tasks that it is given inputs for."""
+
+    def __init__(self):
+        super().__init__()
+        self.t1, self.t2 = keras.layers.Dense(1), keras.layers.Dense(1)
+
+    def call(self, inputs):
+        return {task: getattr(self, task)(x) for task, x in inputs.items()}
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return sum(
+            ops.mean(ops.square(ops.subtract(y_pred[task], target))) for task, target in y.items()
+        )
+
+
+@pytest.mark.filterwarnings("ignore:Gradients do not exist")
+def test_two_heads_that_take_turns_in_fit():
+    """Keras makes a graph for each task by itself."""
+    x, y = cases.data(8)
+    changes = []
+    for mode in MODES.values():
+        keras.utils.set_random_seed(3)
+        network = TwoHeads()
+        network({"t1": x, "t2": x})
+        network.compile(GradientAccumulation(keras.optimizers.SGD(0.1), steps=2), **mode)
+        before = cases.values(network.weights)
+        for task in ("t1", "t2") * 3:
+            network.train_on_batch({task: x}, {task: y})
+        after = cases.values(network.weights)
+        changes.append([one - other for one, other in zip(after, before, strict=True)])
+    assert all(np.any(change != 0) for change in changes[0])
+    for others in changes:
+        for one, other in zip(changes[0], others, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("count", [2, 0], ids=["one of two", "none"])
+@pytest.mark.filterwarnings("ignore:Gradients do not exist")
+def test_a_last_batch_with_fewer_gradients(count):
+    """Also for an optimizer, such as a part of a MultiOptimizer, that then has none at all."""
+    variables = cases.variables()[:2]
+    inner_optimizer = keras.optimizers.SGD(1.0)
+    if hasattr(keras.optimizers, "MultiOptimizer"):
+        parts = keras.optimizers.OptimizerMap(inner_optimizer)
+        parts["bias"] = keras.optimizers.SGD(1.0)
+        inner_optimizer = keras.optimizers.MultiOptimizer(parts)
+    optimizer = GradientAccumulation(inner_optimizer, steps=2)
+    apply = in_graphs(optimizer, variables)
+    first, second = cases.gradients(variables, 1), cases.gradients(variables, 2)
+    before = cases.values(variables)
+    apply([first[0], first[1] if count == 0 else None])
+    apply([None, second[1] if count else None])
+    expected = [first[0], second[1] if count else first[1]]
+    for one, other, gradient in zip(
+        cases.values(variables), before, cases.values(expected), strict=True
+    ):
+        np.testing.assert_allclose(one, other - gradient / 2, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:Gradients do not exist")
+def test_values_in_place_of_gradients_in_some_batches():
+    """As float8 scales: the largest of those that there were, or what the variable is."""
+    variables = cases.variables()[:2]
+    variables[1].overwrite_with_gradient = True
+    optimizer = GradientAccumulation(keras.optimizers.SGD(0.1), steps=2)
+    apply = in_graphs(optimizer, variables)
+    [gradient, value] = (ops.ones(variable.shape) for variable in variables)
+    before = cases.values(variables)[1]
+    for given, expected in (([None, None], before), ([2 * value, None], 2), ([None, 3 * value], 3)):
+        for one in given:
+            apply([gradient, one])
+        np.testing.assert_array_equal(cases.values(variables)[1], expected)
+
+
+def test_gradients_in_every_batch_need_one_conditional(monkeypatch):
+    conditionals = []
+
+    class Counted(GradientAccumulation):
+        def run_if(self, *arguments, **named_arguments):
+            conditionals.append(arguments)
+            return super().run_if(*arguments, **named_arguments)
+
+    variables = cases.variables()
+    in_graphs(Counted("sgd"), variables)(cases.gradients(variables))
+    assert len(conditionals) == 1
+
+
+@pytest.mark.filterwarnings("ignore:Gradients do not exist")
+def test_gradients_of_a_file_from_before_it_was_kept_who_had_one():
+    """In the middle of a step, they count."""
+    variables = cases.variables()
+    optimizer, resumed = (GradientAccumulation(keras.optimizers.SGD(1.0)) for _ in range(2))
+    given = cases.gradients(variables)
+    optimizer.apply(given, variables)
+    store = {}
+    optimizer.save_own_variables(store)
+    del store[max(store, key=int)]
+    resumed.build(variables)
+    resumed.load_own_variables(store)
+    before = cases.values(variables)
+    resumed.apply([given[0], None, None], variables)
+    for one, other, gradient, share in zip(
+        cases.values(variables), before, cases.values(given), (1, 0.5, 0.5), strict=True
+    ):
+        np.testing.assert_allclose(one, other - share * gradient, rtol=1e-6, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     "make, remedy",
     [

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from keras import ops
 
-from .. import checks, keras_private
+from .. import checks, keras_private, stack
 from ..backends import current as backend
-from ..replica_local import ReplicaLocal
+from ..held_back import apply_where
 from ..slots import Slots, scalar, scalar_dtype
 from .catalogue import wrapper
 from .optimizer_wrapper import OptimizerWrapper, Tensor, Variable, is_overwritten
@@ -30,8 +31,13 @@ class GradientAccumulation(OptimizerWrapper):
     are left over at the end of an epoch count towards the next one's first step.
 
     A smaller last batch counts as much as the others, and a variable without a gradient
-    in some of the k batches as if it had been zero there. Float8 scales, which Keras
-    writes to a variable in place of a gradient's step, are the largest of the k.
+    in some of the k batches as if it had been zero there. One without a gradient in all of
+    them is left out of the step. Float8 scales, which Keras writes to a variable in place of
+    a gradient's step, are the largest of the k.
+
+    In compiled code whose batches differ in which variables have gradients, one that is left
+    out may count as a gradient of zero where wrappers inside take several variables together,
+    as L4 and norms that are means do.
 
     Args:
         inner_optimizer: The optimizer to wrap: an instance, a text or a config.
@@ -59,32 +65,30 @@ class GradientAccumulation(OptimizerWrapper):
             return
         super().build(variables)
         self._gradient_sums = Slots(self, variables, "gradient_sum")
-        self._summed = ReplicaLocal()  # keys of the variables that had a gradient in a batch
         self._loss_sum = self.add_variable(
             (), initializer="zeros", dtype=scalar_dtype(variables), name="loss_sum"
         )
         self._batches = self.add_variable((), initializer="zeros", dtype="int32", name="batches")
+        # Files from before there was this may have sums of which nobody knows whose they are.
+        self._had_gradient = self.may_be_missing(
+            self.add_variable(
+                (len(variables),), initializer="ones", dtype="int32", name="had_gradient"
+            )
+        )
 
     def apply_inner(
         self, gradients: list[Tensor | None], variables: list[Variable], loss: Tensor | None
     ) -> None:
         """Adds up gradients and losses, and runs the inner optimizer at every k-th batch."""
         self._add_up(gradients, variables, loss)
-        # None for a variable that had no gradient in any batch.
-        sums = [self._sum_of(variable) for variable in variables]
         last = ops.equal(self._batches, self.steps - 1)
         self._batches.assign(ops.where(last, 0, self._batches + 1))
-
-        def step() -> None:
-            means = [
-                None if total is None else total / (1 if is_overwritten(variable) else self.steps)
-                for total, variable in zip(sums, variables, strict=True)
-            ]
-            mean_loss = None if loss is None else self._loss_sum / self.steps
-            super(GradientAccumulation, self).apply_inner(means, variables, mean_loss)
-            self._summed.clear()
-
-        self.run_if(last, step)
+        without = [
+            variable
+            for variable, gradient in zip(variables, gradients, strict=True)
+            if gradient is None
+        ]
+        self.run_if(last, lambda: self._step_on_means(variables, without, loss is not None))
 
     def _add_up(
         self, gradients: list[Tensor | None], variables: list[Variable], loss: Tensor | None
@@ -94,13 +98,13 @@ class GradientAccumulation(OptimizerWrapper):
             for variable, gradient in zip(variables, gradients, strict=True)
             if gradient is not None
         }
-        self._summed.set((self._summed.get() or set()) | set(given))
         # A step leaves the sums as they are, for else a conditional would write them.
         anew = ops.equal(self._batches, 0)
-        sums, tensors = [], []
+        sums, tensors, have_gradients = [], [], []
         for variable in keras_private.built_variables(self):  # those frozen meanwhile, too
             [total] = self._gradient_sums.of([variable])
             gradient = given.get(backend.key(variable))
+            have_gradients.append(gradient is not None)
             if gradient is None:
                 gradient = ops.zeros(total.shape, total.dtype)
             if is_overwritten(variable):
@@ -113,10 +117,75 @@ class GradientAccumulation(OptimizerWrapper):
         if loss is not None:
             sums.append(self._loss_sum)
             tensors.append(scalar(loss, self._loss_sum.dtype))
+        now = ops.convert_to_tensor(np.array(have_gradients, "int32"))
+        earlier = ops.convert_to_tensor(self._had_gradient)
+        earlier = ops.where(anew, ops.zeros_like(now), earlier)
+        self._had_gradient.assign(ops.maximum(now, earlier))
         backend.add_up(sums, tensors, anew)
 
-    def _sum_of(self, variable: Variable) -> Variable | None:
-        if backend.key(variable) not in self._summed.get():
-            return None
-        [total] = self._gradient_sums.of([variable])
-        return total
+    def _step_on_means(
+        self, variables: list[Variable], without: list[Variable], with_loss: bool
+    ) -> None:
+        """The step; `without` are those that had no gradient in its last batch.
+
+        Whether they had one in another batch is known here if this is no graph, else in it.
+        """
+        had_gradient = self._known_gradients() if without else None
+        if had_gradient is not None:
+            without = [one for one in without if not had_gradient[self._place(one)]]
+        if not without or had_gradient is not None:
+            super().apply_inner(*self._means(variables, without, with_loss))
+            return
+
+        def step() -> None:
+            super(GradientAccumulation, self).apply_inner(
+                *self._means(variables, without, with_loss)
+            )
+
+        def step_where() -> None:
+            gradients, _, loss = self._means(variables, [], with_loss)
+            had_gradient = ops.convert_to_tensor(self._had_gradient) > 0
+            takes_part = {backend.key(one): had_gradient[self._place(one)] for one in without}
+            for place, variable in enumerate(variables):
+                if is_overwritten(variable) and backend.key(variable) in takes_part:
+                    gradients[place] = ops.where(
+                        takes_part[backend.key(variable)],
+                        gradients[place],
+                        ops.convert_to_tensor(variable),
+                    )
+            apply_where(takes_part, self.inner_optimizer, gradients, variables, loss)
+
+        had_gradient = ops.convert_to_tensor(self._had_gradient) > 0
+        any_had = ops.any(ops.stack([had_gradient[self._place(one)] for one in without]))
+        leaf_of = stack.LeafOfVariable(self.inner_optimizer)
+        missing = {backend.key(one) for one in without}
+        certain = [one for one in variables if backend.key(one) not in missing]
+        # An optimizer without any gradient raises.
+        if {leaf_of[one] for one in without} <= {leaf_of[one] for one in certain}:
+            self.run_if(any_had, step_where)
+            self.run_if(~any_had, step)
+        elif certain:
+            step_where()
+        else:
+            self.run_if(any_had, step_where)
+
+    def _means(
+        self, variables: list[Variable], without: list[Variable], with_loss: bool
+    ) -> tuple[list[Tensor | None], list[Variable], Tensor | None]:
+        """What the inner optimizer is given: None for the variables in `without`."""
+        missing = {backend.key(variable) for variable in without}
+        means = [
+            None
+            if backend.key(variable) in missing
+            else total / (1 if is_overwritten(variable) else self.steps)
+            for variable, total in zip(variables, self._gradient_sums.of(variables), strict=True)
+        ]
+        return means, variables, self._loss_sum / self.steps if with_loss else None
+
+    @backend.uncompiled
+    def _known_gradients(self) -> np.ndarray | None:
+        """Which variables had a gradient, or None where only a graph knows."""
+        return backend.read(self._had_gradient)
+
+    def _place(self, variable: Variable) -> int:
+        return keras_private.variable_index(self, variable)

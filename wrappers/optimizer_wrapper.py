@@ -25,6 +25,7 @@ from ..backends import current as backend
 from ..finite import all_finite
 from ..inner_settings import InnerSettings, keep_own_settings
 from ..replica_local import ReplicaLocal
+from ..slots import MadeFor
 from ..step_capture import proposed_steps
 from ..step_record import StepRecord
 from ..wrapper_classes import build_once, warn_of_misspelt_hooks
@@ -109,6 +110,7 @@ class OptimizerWrapper(InnerSettings, keras.optimizers.Optimizer):
         self._stands_inside = False
         self._loss = ReplicaLocal()
         self._loss_trace = ReplicaLocal()
+        self._made_for = MadeFor()
         self._seed_states: list[Variable] = []
         self._newer_state: set[str] = set()
 
@@ -496,6 +498,20 @@ class OptimizerWrapper(InnerSettings, keras.optimizers.Optimizer):
             setattr(self, f"_part_{index}", part)
         super().build(variables)
         backend.agree(self._seed_states)
+
+    def add_variable_from_reference(
+        self, reference_variable: Variable, *arguments: Any, **named_arguments: Any
+    ) -> Variable:
+        """Makes a state variable for one of the model, of its shape and dtype, as Keras does."""
+        made = super().add_variable_from_reference(
+            reference_variable, *arguments, **named_arguments
+        )
+        self._made_for.add(reference_variable, made)
+        return made
+
+    def slots_of(self, variable: Variable) -> list[Variable]:
+        """The wrapper's own state variables that were made for one of the model."""
+        return self._made_for.of(variable)
 
     def add_seed_generator(self, seed: int | None) -> keras.random.SeedGenerator:
         """A source of random numbers whose state is part of the wrapper's.
