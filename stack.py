@@ -61,6 +61,8 @@ def apply(
     """Does a step of any optimizer, with the loss, if there is one, for the wrappers in it."""
     if loss is not None:
         set_loss(optimizer, loss)
+    if not hasattr(optimizer, "set_loss"):
+        gradients = [backend.slices(gradient) for gradient in gradients]
     optimizer.apply(gradients, variables)
 
 

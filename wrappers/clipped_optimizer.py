@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import blocks, checks, normalizers
 from ..clipping import clip_blocks
+from ..sparse import works_on_rows
 from .catalogue import wrapper
 from .optimizer_wrapper import OptimizerWrapper, Tensor, Variable
 
@@ -58,6 +59,7 @@ class ClippedOptimizer(OptimizerWrapper):
         self.scope = checks.choice("scope", scope, blocks.SCOPES)
         self._norm = normalizers.get_norm(normalization)
 
+    @works_on_rows
     def transform_gradients(
         self, gradients: list[Tensor], variables: list[Variable]
     ) -> list[Tensor]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import blocks, checks, normalizers
+from ..sparse import works_on_rows
 from .catalogue import wrapper
 from .optimizer_wrapper import OptimizerWrapper, Tensor, Variable
 
@@ -53,6 +54,7 @@ class NormalizedOptimizer(OptimizerWrapper):
         self.scope = checks.choice("scope", scope, blocks.SCOPES)
         self._normalizer = normalizers.get(normalization)
 
+    @works_on_rows
     def transform_gradients(
         self, gradients: list[Tensor], variables: list[Variable]
     ) -> list[Tensor]:

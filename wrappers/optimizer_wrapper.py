@@ -15,6 +15,7 @@ from .. import checks, keras_private, stack
 from ..backends import current as backend
 from ..finite import all_finite
 from ..replica_local import ReplicaLocal
+from ..sparse import rows_suffice, works_on_rows
 from ..step_capture import proposed_steps
 from ..step_record import StepRecord
 
@@ -85,6 +86,7 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
 
     # The hooks.
 
+    @works_on_rows
     def transform_gradients(
         self, gradients: list[Tensor], variables: list[Variable]
     ) -> list[Tensor]:
@@ -99,6 +101,7 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
         """
         return gradients
 
+    @works_on_rows
     def transform_steps(
         self, steps: list[Tensor], gradients: list[Tensor], variables: list[Variable]
     ) -> list[Tensor]:
@@ -117,6 +120,7 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
         """
         return steps
 
+    @works_on_rows
     def take_steps(
         self,
         inner_steps: Callable[[list[Tensor]], list[Tensor]],
@@ -145,6 +149,7 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
             variables: Those of the step, also without a gradient.
         """
 
+    @works_on_rows
     def apply_inner(
         self, gradients: list[Tensor | None], variables: list[Variable], loss: Tensor | None
     ) -> None:
@@ -190,6 +195,7 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
 
     # One step.
 
+    @works_on_rows
     def apply(
         self,
         grads: Iterable[Tensor],
@@ -236,7 +242,7 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
             else:
                 self._step(places, completed, variables)
 
-        if self.compiles_update:
+        if self.compiles_update and backend.sizes_are_known([gradients[place] for place in places]):
             step = backend.compiled(step)
         try:
             backend.once_summed(step, [gradients[place] for place in places], self.loss)
@@ -379,16 +385,17 @@ class OptimizerWrapper(keras_private.DelegatedAverages, keras.optimizers.Optimiz
         return variables
 
     def _true_gradient(self, gradient: Tensor, variable: Variable) -> Tensor:
-        """The gradient of the unscaled loss, as a dense tensor."""
+        """The gradient of the unscaled loss: dense, unless rows are enough all the way."""
         gradient = self._as_tensor(gradient, variable)
         if self.loss_scale_factor is not None:
             gradient = gradient / self.loss_scale_factor
         return gradient
 
     def _as_tensor(self, gradient: Any, variable: Variable) -> Tensor:
-        """A dense tensor of the variable's shape and dtype; raises if it cannot be one."""
+        """A tensor of the variable's shape and dtype, or such rows; raises if it cannot be one."""
+        stays_sparse = backend.is_sparse(gradient) and rows_suffice(self, variable)
         try:
-            tensor = backend.dense(gradient, variable)
+            tensor = (backend.rows if stays_sparse else backend.dense)(gradient, variable)
         except (TypeError, ValueError) as error:
             raise checks.no_gradient(variable, gradient) from error
         checks.gradient_shape(variable, tensor)
