@@ -62,6 +62,8 @@ def apply(
     optimizer: Optimizer, gradients: Sequence[Any], variables: Sequence[Any], loss: Any
 ) -> None:
     """Does a step of any optimizer, with the loss, if there is one, for the wrappers in it."""
+    if not hasattr(optimizer, "set_loss"):
+        gradients = [backend.slices(gradient) for gradient in gradients]
     if loss is None:
         optimizer.apply(gradients, variables)
         return

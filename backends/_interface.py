@@ -16,6 +16,28 @@ class Backend(Protocol):
         It has the variable's dtype, and a static shape: the variable's where it had none.
         """
 
+    # Sparse gradients: rows of a variable, along its first axis; all others are zero.
+
+    def is_sparse(self, gradient: Any) -> bool:
+        """Return whether a gradient can be, or is, one for `rows`."""
+
+    def rows(self, gradient: Any, variable: Any) -> Any:
+        """Return a sparse gradient with the rows that are there twice summed up.
+
+        It has the variable's shape and dtype. `sums`, of functions that are 0 at 0,
+        `sums_of_squares`, `dots`, `largest`, `scaled`, `scaled_where` and `dot` take it like a
+        tensor, and so do `run_if` and functions that are `compiled`.
+        """
+
+    def written_out(self, gradient: Any) -> Any:
+        """Return the dense tensor that rows stand for, or a dense gradient as it is."""
+
+    def slices(self, gradient: Any) -> Any:
+        """Return rows as an optimizer of Keras takes them, or a dense gradient as it is."""
+
+    def sizes_are_known(self, gradients: Sequence[Any]) -> bool:
+        """Return whether a graph for these gradients can always be used again."""
+
     def all_finite(self, scalars: Any) -> Any:
         """Whether every scalar of a list, or every number of some blocks, is finite."""
 

@@ -16,6 +16,13 @@ from jax import numpy as jnp
 
 from . import _assignments, _cautious, _counter_hash, _gradients
 from ._assignments import replaced as replaced
+from ._never_sparse import (  # noqa: F401 (part of the interface)
+    is_sparse,
+    rows,
+    sizes_are_known,
+    slices,
+    written_out,
+)
 from ._one_replica import (  # noqa: F401 (part of the interface)
     agree,
     check_made_together,

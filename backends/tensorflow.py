@@ -18,8 +18,80 @@ from . import _assignments, _cautious, _counter_hash, _gradients
 from ._assignments import replaced as replaced
 
 
+class Rows(tf.experimental.ExtensionType):
+    """A sparse gradient whose rows are summed up once.
+
+    Rows that are left over are zero, and have the index 0 whether it is there already or not:
+    XLA has no arrays of a size that depends on what the indices are.
+
+    Args:
+        values: The rows.
+        indices: Where they belong, along the first axis.
+        shape: That of the variable.
+    """
+
+    values: tf.Tensor
+    indices: tf.Tensor
+    shape: tf.TensorShape
+
+    @property
+    def dtype(self) -> tf.DType:
+        """The dtype of the rows."""
+        return self.values.dtype
+
+
+def is_sparse(gradient: Any) -> bool:
+    """What an Embedding's is, unless it is to be summed over replicas."""
+    return isinstance(gradient, (tf.IndexedSlices, Rows)) and not _several_replicas()
+
+
+def rows(gradient: Any, variable: Any) -> Any:
+    """Sorted by their indices: what XLA can do, and as fast as `tf.unique` elsewhere."""
+    if isinstance(gradient, Rows):
+        return gradient
+    if gradient.shape is not None and not gradient.shape.is_compatible_with(variable.shape):
+        return dense(gradient, variable)  # which shows what is wrong
+    indices = tf.convert_to_tensor(gradient.indices)
+    values = tf.cast(gradient.values, keras.backend.standardize_dtype(variable.dtype))
+    values = tf.ensure_shape(values, [None, *variable.shape[1:]])
+    order = tf.argsort(indices)
+    indices = tf.gather(indices, order)
+    is_next = tf.cast(indices[1:] != indices[:-1], indices.dtype)
+    places = tf.concat([tf.zeros_like(indices[:1]), tf.cumsum(is_next)], axis=0)
+    count = tf.shape(indices)[0]
+    sums = tf.math.unsorted_segment_sum(tf.gather(values, order), places, count)
+    # What is nowhere has the least number that there is.
+    indices = tf.maximum(tf.math.unsorted_segment_max(indices, places, count), 0)
+    return Rows(sums, indices, tf.TensorShape(variable.shape))
+
+
+def written_out(gradient: Any) -> Any:
+    """Added up into a tensor of zeros."""
+    if not isinstance(gradient, Rows):
+        return gradient
+    return tf.ensure_shape(tf.convert_to_tensor(slices(gradient)), gradient.shape)
+
+
+def slices(gradient: Any) -> Any:
+    """As TensorFlow itself has them."""
+    if not isinstance(gradient, Rows):
+        return gradient
+    shape = tf.constant(gradient.shape.as_list(), gradient.indices.dtype)
+    return tf.IndexedSlices(gradient.values, gradient.indices, shape)
+
+
+def sizes_are_known(gradients: Sequence[Any]) -> bool:
+    """XLA would compile for every new number of rows."""
+    return all(
+        gradient.values.shape.is_fully_defined()
+        for gradient in gradients
+        if isinstance(gradient, Rows)
+    )
+
+
 def dense(gradient: Any, variable: Any) -> Any:
     """The gradient as a tensor; an Embedding's slices are added up into one."""
+    gradient = written_out(gradient)
     if isinstance(gradient, (tf.IndexedSlices, keras.Variable)):
         # keras.ops.convert_to_tensor would keep the slices, duplicates and all.
         gradient = tf.convert_to_tensor(gradient)
@@ -166,7 +238,8 @@ def _sum(function: Callable, *tensors: Any, **of_axes: Any) -> Any:
 
 def largest(blocks: Sequence[Sequence[Any]]) -> list[Any]:
     """Tensor by tensor."""
-    return [tf.reduce_max([_largest(_wide(tensor)) for tensor in block]) for block in blocks]
+    # Where there are no rows, there are zeros.
+    return [tf.reduce_max([0, *(_largest(_wide(tensor)) for tensor in block)]) for block in blocks]
 
 
 def _largest(tensor: Any) -> Any:
@@ -211,7 +284,7 @@ def _reduced(
         return reduce(function(*tensors), axis=axes, keepdims=keepdims)
 
     shape = tensors[0].shape
-    if not in_xla() or shape.num_elements() < _LARGE:
+    if not in_xla() or not shape.is_fully_defined() or shape.num_elements() < _LARGE:
         return reduced(*tensors)
     axis = max(range(len(shape)) if axes is None else axes, key=lambda axis: shape[axis])
     rest = shape[axis] % _SLABS
@@ -225,6 +298,9 @@ def _reduced(
 
 
 def _wide(tensor: Any) -> Any:
+    """In float32 or wider; of rows, what is not known to be zero."""
+    if isinstance(tensor, Rows):
+        tensor = tensor.values
     return tensor if tensor.dtype == tf.float64 else tf.cast(tensor, tf.float32)
 
 
@@ -237,15 +313,23 @@ def scaled(blocks: Sequence[Sequence[Any]], factors: Any) -> list[list[Any]]:
 
 
 def _scaled(tensor: Any, factor: Any) -> Any:
+    if isinstance(tensor, Rows):
+        return Rows(_scaled(tensor.values, factor), tensor.indices, tensor.shape)
     return tf.cast(tf.cast(tensor, factor.dtype) * factor, tensor.dtype)
 
 
 def scaled_where(chosen: Any, blocks: Sequence[Sequence[Any]], factors: Any) -> list[list[Any]]:
     """Selected element by element: a factor of 1 would flush the smallest numbers to zero."""
     return [
-        [tf.where(choice, product, tensor) for product, tensor in zip(products, block, strict=True)]
+        [_where(choice, product, tensor) for product, tensor in zip(products, block, strict=True)]
         for choice, products, block in zip(chosen, scaled(blocks, factors), blocks, strict=True)
     ]
+
+
+def _where(choice: Any, one: Any, other: Any) -> Any:
+    if isinstance(one, Rows):
+        return Rows(tf.where(choice, one.values, other.values), one.indices, one.shape)
+    return tf.where(choice, one, other)
 
 
 # Replicas are threads that take turns at every `merge_call`, and that `run_if` starts anew inside

@@ -16,6 +16,13 @@ import torch
 from .. import keras_private
 from . import _assignments, _gradients
 from ._assignments import replaced as replaced
+from ._never_sparse import (  # noqa: F401 (part of the interface)
+    is_sparse,
+    rows,
+    sizes_are_known,
+    slices,
+    written_out,
+)
 from ._one_replica import (  # noqa: F401 (part of the interface)
     check_made_together,
     check_place,

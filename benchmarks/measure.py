@@ -13,7 +13,7 @@ import variants
 from cell import Cell
 from modes import MODES
 from variants import BARE_ADAM, Variant
-from workload import Workload
+from workload import Workload, workload
 
 MEMORY = 7e9  # bytes that variants measured together may take
 COPIES = 4  # of the model that one of them takes, about
@@ -25,15 +25,15 @@ def records(cell: Cell, started: float) -> list[dict[str, Any]]:
     Args:
         started: When the cell's time began, as `time.monotonic()` has it.
     """
-    workload = Workload(cell.size, cell.kind, MODES[cell.mode].compiled)
-    most = int(MEMORY / (4 * COPIES * workload.parameters))
+    problem = workload(cell.size, cell.kind, MODES[cell.mode].compiled)
+    most = int(MEMORY / (4 * COPIES * problem.parameters))
     groups = list(in_groups(variants.chosen(cell.variants), most))
     end = math.inf if cell.seconds is None else started + cell.seconds
     found: dict[str, dict[str, Any]] = {}
     for index, group in enumerate(groups):
         now = time.monotonic()
         deadline = now + (end - now) / (len(groups) - index)
-        for record in _of_group(group, workload, cell, deadline):
+        for record in _of_group(group, problem, cell, deadline):
             found.setdefault(record["variant"], record)
     return list(found.values())
 

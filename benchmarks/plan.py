@@ -8,11 +8,13 @@ from collections.abc import Sequence
 
 from cell import Cell
 from modes import MODES
+from workload import TABLES
 
-SIZES = ("S", "D", "L", "XL", "M")
+SIZES = ("S", "D", "L", "XL", "M", *TABLES)
 KINDS = ("step", "train", "memory")
 THREADS = ("one", "all")
 HEADLINE, EVERY = ("headline",), ("*",)
+ON_TABLES = ("SGD", "*(SGD)")  # what leaves sparse gradients sparse
 QUICK = (
     "NormalizedOptimizer",
     "ClippedOptimizer",
@@ -37,13 +39,15 @@ USUAL = {
     ("train", "one", "L"): HEADLINE,
     ("train", "all", "L"): QUICK,
     ("memory", "one", "M"): HEADLINE,
+    ("step", "one", "T"): ON_TABLES,
+    ("train", "one", "T"): ON_TABLES,
 }
 FAST = {
     ("step", "one", "S"): QUICK,
     ("step", "one", "L"): QUICK,
     ("train", "one", "S"): QUICK,
 }
-WEIGHTS = {EVERY: 4, HEADLINE: 2, QUICK: 1}  # shares of the time
+WEIGHTS = {EVERY: 4, HEADLINE: 2, QUICK: 1, ON_TABLES: 1}  # shares of the time
 MINUTES = {"usual": 23, "fast": 3.5, "all": None}  # of 30 and of 5
 ROUNDS = {"usual": (3, 40), "fast": (3, 15), "all": (10, 40)}
 
@@ -67,13 +71,19 @@ def cells(
         for (kind, threads, size), patterns in contents.items()
         for mode in reversed(MODES)
         if mode in modes
+        # Elsewhere gradients of tables are like any others.
+        and (size not in TABLES or MODES[mode].backend == "tensorflow")
     ]
 
 
 def everything(patterns: Sequence[str]) -> dict[tuple[str, str, str], Sequence[str]]:
     """The same variants everywhere. Copies of the model do not depend on its size or on threads."""
     timed = itertools.product(("step", "train"), THREADS, ("S", "D", "L", "XL"))
-    return dict.fromkeys((*timed, ("memory", "one", "M")), patterns)
+    contents = dict.fromkeys((*timed, ("memory", "one", "M")), patterns)
+    on_tables = ON_TABLES if patterns == EVERY else patterns
+    return contents | dict.fromkeys(
+        itertools.product(("step", "train"), ("one",), TABLES), on_tables
+    )
 
 
 def with_share(cells: Sequence[Cell], index: int, seconds: float) -> Cell:

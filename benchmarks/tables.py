@@ -16,6 +16,8 @@ SIZES = {
     "D": "784, 30 of 128, 10: 0.58 million in 62",
     "L": "three of 1826: 10 million in 6",
     "XL": "three of 4082: 50 million in 6",
+    "T": "an Embedding of 500,000 × 16, batches of 256 texts of 10 words",
+    "TL": "an Embedding of 1,000,000 × 32, batches of 256 texts of 10 words",
 }
 # What the summary has in a cell.
 SUMMARY = (("step", "S"), ("step", "L"), ("train", "S"), ("train", "L"))

@@ -17,6 +17,7 @@ from workload import Workload
 # So small that the weights stay where they are: a step costs the same at the end as at the start.
 RATE = 1e-6
 BARE_ADAM, BARE_MOMENTUM = "Adam", "SGD(momentum=0.9)"
+BARE_SGD = "SGD"
 AGAIN = "Adam, a second time"  # another instance, for the noise of the measurement
 # What a wrapper cannot do without, or what keeps it from moving the weights.
 ARGUMENTS = {
@@ -86,7 +87,7 @@ class Variant:
 def known() -> dict[str, Variant]:
     """Every variant that there is on this backend, by name."""
     peers = {"jax": ("peers_jax", "optax"), "torch": ("peers_torch", "torch")}
-    variants = [*_bare(), *_catalogue(), *_other_wrappers(), *_stacks(), *_of_keras()]
+    variants = [*_bare(), *_catalogue(), *_other_wrappers(), *_of_sgd(), *_stacks(), *_of_keras()]
     module, requirement = peers.get(keras.backend.backend(), (None, None))
     if module is not None and importlib.util.find_spec(requirement) is not None:
         variants += importlib.import_module(module).variants()
@@ -111,6 +112,11 @@ def adam(**arguments: float | bool) -> keras.optimizers.Optimizer:
     return keras.optimizers.Adam(RATE, **arguments)
 
 
+def sgd() -> keras.optimizers.Optimizer:
+    """That whose steps need no more of a table than the rows that a batch looks up."""
+    return keras.optimizers.SGD(RATE)
+
+
 def _optimizer(make: Callable[[], keras.optimizers.Optimizer]) -> Callable[[Workload], Step]:
     return lambda workload: steps.of_optimizer(make(), workload)
 
@@ -124,6 +130,7 @@ def _bare() -> list[Variant]:
             "bare",
             _optimizer(lambda: keras.optimizers.SGD(RATE, momentum=0.9)),
         ),
+        Variant(BARE_SGD, "bare", _optimizer(sgd)),
     ]
 
 
@@ -192,6 +199,23 @@ def _other_wrappers() -> list[Variant]:
             cycle=6,
         ),
         of_adam("OptimizerWrapper", "others", stepwrap.OptimizerWrapper),
+    ]
+
+
+def _of_sgd() -> list[Variant]:
+    """Some of those that leave sparse gradients sparse, around what gains by it."""
+
+    def of_sgd(wrapper: type[stepwrap.OptimizerWrapper], cycle: int = 1) -> Variant:
+        make = _optimizer(lambda: wrapper(sgd()))
+        name = f"{wrapper.__name__}({BARE_SGD})"
+        return Variant(name, _group(wrapper), make, bases=(BARE_SGD,), cycle=cycle)
+
+    return [
+        of_sgd(stepwrap.OptimizerWrapper),
+        of_sgd(stepwrap.NormalizedOptimizer),
+        of_sgd(stepwrap.ClippedOptimizer),
+        of_sgd(stepwrap.SkipNonFinite),
+        of_sgd(stepwrap.Lookahead, cycle=CYCLES["lookahead"]),
     ]
 
 

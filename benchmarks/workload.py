@@ -1,4 +1,4 @@
-"""What is trained: networks of four sizes, their weights and gradients, one batch of data."""
+"""What is trained: dense networks and tables of words, their weights, gradients and data."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ SIZES = {  # the widths of dense layers
     "M": (2048, 2048, 2048, 1024),
 }
 BATCH_SIZE = 64
+# Words and numbers for each, of an Embedding, whose gradients are sparse on TensorFlow.
+TABLES = {"T": (500_000, 16), "TL": (1_000_000, 32)}
+TEXTS = (256, 10)  # of a batch, and words of each
 
 
 @dataclass(frozen=True)
@@ -93,3 +96,54 @@ class Workload:
             compiles = self.compiled if keras.backend.backend() == "tensorflow" else "auto"
             model.compile(optimizer, loss="mse", jit_compile=compiles)
         return model
+
+
+@dataclass(frozen=True)
+class TableWorkload(Workload):
+    """An Embedding, of which a batch looks up few rows.
+
+    Args:
+        size: A name in `TABLES`.
+        kind: See `Workload`.
+        compiled: See `Workload`.
+    """
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Of the table."""
+        return [TABLES[self.size]]
+
+    @functools.cached_property
+    def gradients(self) -> list[Any]:
+        """The sparse gradient of a batch."""
+        import tensorflow as tf
+
+        words, _ = self.batch
+        _, width = TABLES[self.size]
+        random = np.random.default_rng(1)
+        rows = random.standard_normal((TEXTS[0] * TEXTS[1], width), "float32")
+        return [tf.IndexedSlices(rows, tf.reshape(words, (-1,)), tf.constant(TABLES[self.size]))]
+
+    @functools.cached_property
+    def batch(self) -> tuple[Any, Any]:
+        """Words, and what the mean of theirs should be."""
+        rows, width = TABLES[self.size]
+        random = np.random.default_rng(2)
+        words = random.integers(0, rows, TEXTS).astype("int32")
+        targets = random.standard_normal((TEXTS[0], width), "float32")
+        return keras.ops.convert_to_tensor(words), keras.ops.convert_to_tensor(targets)
+
+    def model(self, optimizer: keras.optimizers.Optimizer | None = None) -> keras.Model:
+        """The mean of a text's words."""
+        keras.utils.set_random_seed(3)
+        layers = [keras.layers.Embedding(*TABLES[self.size])]
+        layers += [keras.layers.GlobalAveragePooling1D()]
+        model = keras.Sequential([keras.Input((TEXTS[1],), dtype="int32"), *layers])
+        if optimizer is not None:
+            model.compile(optimizer, loss="mse", jit_compile=self.compiled)
+        return model
+
+
+def workload(size: str, kind: str, compiled: bool = True) -> Workload:
+    """What a size of any kind stands for."""
+    return (TableWorkload if size in TABLES else Workload)(size, kind, compiled)

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 import stepwrap
+from stepwrap.sparse import keeps_rows
 
 # What `SGD` needs to be wrapped in those that cannot do without an argument.
 REQUIRED = {"coupled_weight_decay": {"rate": 1e-4}, "step_clipping": {"max_norm": 1.0}}
@@ -37,8 +38,8 @@ HOOKS = {
 
 def table() -> str:
     """The table, in Markdown."""
-    header = ["name", "class", "acts on", "formula", "paper", "arguments", "memory"]
-    rows = [header, ["---"] * 6 + ["---:"], *map(row, sorted(stepwrap.wrappers.names(), key=order))]
+    header = ["name", "class", "acts on", "formula", "paper", "arguments", "sparse", "memory"]
+    rows = [header, ["---"] * 7 + ["---:"], *map(row, sorted(stepwrap.wrappers.names(), key=order))]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in rows)
 
 
@@ -57,6 +58,7 @@ def row(name: str) -> list[str]:
         SHORT.get(name) or formula(cls),
         papers(cls),
         arguments(cls),
+        "stays" if keeps_rows(cls) else "dense",
         f"{memory(name):g}",
     ]
 

@@ -99,7 +99,8 @@ def given_functions(normalizer: Normalizer | Norm) -> list[Callable]:
 
 
 def join(block: Block) -> Tensor:
-    """The block as one tensor: flat, unless it is a single gradient."""
+    """The block as one dense tensor: flat, unless it is a single gradient."""
+    block = [backend.written_out(gradient) for gradient in block]
     if len(block) == 1:
         return block[0]
     dtype = norms.common_dtype(block)

@@ -23,6 +23,7 @@ Numbers = Any
 Norm = Callable[[Sequence[Block]], Numbers]
 
 _overflowing_early: set[Norm] = set()
+_of_rows: set[Norm] = set()
 
 
 def overflows_early(norm: Norm) -> Norm:
@@ -31,41 +32,54 @@ def overflows_early(norm: Norm) -> Norm:
     return norm
 
 
+def of_rows(norm: Norm) -> Norm:
+    """Marks a norm to which zeros contribute nothing but their number."""
+    _of_rows.add(norm)
+    return norm
+
+
+@of_rows
 def l1(blocks: Sequence[Block]) -> Numbers:
     """sum |g|."""
     return backend.sums(ops.abs, blocks)
 
 
 @overflows_early
+@of_rows
 def l2(blocks: Sequence[Block]) -> Numbers:
     """sqrt(sum g²)."""
     return backend.each(ops.sqrt, backend.sums_of_squares(blocks))
 
 
 @overflows_early
+@of_rows
 def l1_l2(blocks: Sequence[Block]) -> Numbers:
     """(l1 + l2) / 2."""
     return backend.each(middle, l1(blocks), l2(blocks))
 
 
 @overflows_early
+@of_rows
 def avg_l1(blocks: Sequence[Block]) -> Numbers:
     """mean |g|."""
     return backend.each(ops.divide, l1(blocks), sizes(blocks))
 
 
 @overflows_early
+@of_rows
 def avg_l2(blocks: Sequence[Block]) -> Numbers:
     """sqrt(mean g²)."""
     return backend.each(ops.sqrt, mean_squares(blocks))
 
 
 @overflows_early
+@of_rows
 def avg_l1_l2(blocks: Sequence[Block]) -> Numbers:
     """(avg_l1 + avg_l2) / 2."""
     return backend.each(middle, avg_l1(blocks), avg_l2(blocks))
 
 
+@of_rows
 def largest(blocks: Sequence[Block]) -> Numbers:
     """max |g|."""
     return backend.largest(blocks)
@@ -127,6 +141,8 @@ def measure(norm: Norm, blocks: Sequence[Block]) -> Numbers:
     computed again, scaled: one `cond` a step, and no second pass over the
     gradients in an ordinary one.
     """
+    if norm not in _of_rows:
+        blocks = [[backend.written_out(gradient) for gradient in block] for block in blocks]
     blocks = [widen(block) for block in blocks]
     norms = norm(blocks)
     if norm not in _overflowing_early:
@@ -161,7 +177,8 @@ def widen(block: Block) -> Block:
     """The block in one dtype, the widest: a sum of squares in float32 would spoil the others'."""
     if len({gradient.dtype for gradient in block}) == 1:
         return block
-    return [ops.cast(gradient, common_dtype(block)) for gradient in block]
+    dtype = common_dtype(block)
+    return [ops.cast(backend.written_out(gradient), dtype) for gradient in block]
 
 
 def common_dtype(block: Block) -> str:

@@ -60,6 +60,16 @@ def test_records_are_complete(tiny, kind, patterns):
     assert bare["ratios"] == {"Adam": [1, 1, 1]}
 
 
+@pytest.mark.skipif(cases.BACKEND != "tensorflow", reason="elsewhere gradients are dense")
+@pytest.mark.parametrize("kind", ["step", "train"])
+def test_records_of_a_table_are_complete(monkeypatch, kind):
+    monkeypatch.setitem(workload.TABLES, "tiny", (20, 3))
+    monkeypatch.setattr(timing, "SHORTEST", 1e-4)
+    patterns = ["NormalizedOptimizer(SGD)"]
+    records = measure.records(cell.Cell(MODE, "tiny", kind, "one", patterns, (1, 2)), started=0)
+    assert_complete(records, ["Adam", "SGD", *patterns])
+
+
 @pytest.mark.long
 def test_records_of_all_variants_are_complete(tiny):
     records = measure.records(cell.Cell(MODE, tiny, "step", "all", ["*"], (1, 2)), started=0)
@@ -228,7 +238,8 @@ def test_a_complete_run_has_everything_and_a_fast_one_little():
         for depth in ("fast", "usual", "all")
     )
     assert fast < usual < complete
-    assert len(complete) == 2 * 2 * 4 + 1
+    on_tables = 2 * len(workload.TABLES) if cases.BACKEND == "tensorflow" else 0
+    assert len(complete) == 2 * 2 * 4 + 1 + on_tables
     assert all(one.variants == ("l4*",) for one in plan.cells("usual", [MODE], ["l4*"]))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from .. import blocks, checks, normalizers
 from ..clipping import clip_blocks
 from ..normalizers.normalizer import given_functions
+from ..sparse import works_on_rows
 from .catalogue import wrapper
 from .classic_functions import ClassicFunctions
 from .optimizer_wrapper import OptimizerWrapper, Tensor, Variable
@@ -68,6 +69,7 @@ class ClippedOptimizer(ClassicFunctions, OptimizerWrapper):
         """The user's function, if it is no built-in one."""
         return given_functions(self._norm)
 
+    @works_on_rows
     def transform_gradients(
         self, gradients: list[Tensor], variables: list[Variable]
     ) -> list[Tensor]:

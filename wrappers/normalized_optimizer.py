@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import blocks, checks, normalizers
 from ..normalizers.normalizer import given_functions
+from ..sparse import works_on_rows
 from .catalogue import wrapper
 from .classic_functions import ClassicFunctions
 from .optimizer_wrapper import OptimizerWrapper, Tensor, Variable
@@ -63,6 +64,7 @@ class NormalizedOptimizer(ClassicFunctions, OptimizerWrapper):
         """The user's function, if it is no built-in one."""
         return given_functions(self._normalizer)
 
+    @works_on_rows
     def transform_gradients(
         self, gradients: list[Tensor], variables: list[Variable]
     ) -> list[Tensor]:

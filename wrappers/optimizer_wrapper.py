@@ -26,6 +26,7 @@ from ..finite import all_finite
 from ..inner_settings import InnerSettings, keep_own_settings
 from ..replica_local import ReplicaLocal
 from ..slots import MadeFor
+from ..sparse import rows_suffice, works_on_rows
 from ..step_capture import proposed_steps
 from ..step_record import StepRecord
 from ..wrapper_classes import build_once, warn_of_misspelt_hooks
@@ -127,6 +128,7 @@ class OptimizerWrapper(InnerSettings, keras.optimizers.Optimizer):
 
     # The hooks.
 
+    @works_on_rows
     def transform_gradients(
         self, gradients: list[Tensor], variables: list[Variable]
     ) -> list[Tensor]:
@@ -141,6 +143,7 @@ class OptimizerWrapper(InnerSettings, keras.optimizers.Optimizer):
         """
         return gradients
 
+    @works_on_rows
     def transform_steps(
         self, steps: list[Tensor], gradients: list[Tensor], variables: list[Variable]
     ) -> list[Tensor]:
@@ -159,6 +162,7 @@ class OptimizerWrapper(InnerSettings, keras.optimizers.Optimizer):
         """
         return steps
 
+    @works_on_rows
     def take_steps(
         self,
         inner_steps: Callable[[list[Tensor]], list[Tensor]],
@@ -187,6 +191,7 @@ class OptimizerWrapper(InnerSettings, keras.optimizers.Optimizer):
             variables: Those of the step, also without a gradient.
         """
 
+    @works_on_rows
     def apply_inner(
         self, gradients: list[Tensor | None], variables: list[Variable], loss: Tensor | None
     ) -> None:
@@ -242,6 +247,7 @@ class OptimizerWrapper(InnerSettings, keras.optimizers.Optimizer):
 
     # One step.
 
+    @works_on_rows
     def apply(
         self,
         grads: Iterable[Tensor],
@@ -301,7 +307,8 @@ class OptimizerWrapper(InnerSettings, keras.optimizers.Optimizer):
             else:
                 self._step(places, completed, variables)
 
-        step = backend.compiled(step, wanted=lambda: self.compiles_update)
+        if backend.sizes_are_known([gradients[place] for place in places]):
+            step = backend.compiled(step, wanted=lambda: self.compiles_update)
         backend.once_summed(step, [gradients[place] for place in places], self.loss)
 
     # The update compiled by XLA, inside of a graph that is not.
@@ -463,16 +470,17 @@ class OptimizerWrapper(InnerSettings, keras.optimizers.Optimizer):
         return variables
 
     def _true_gradient(self, gradient: Tensor, variable: Variable) -> Tensor:
-        """The gradient of the unscaled loss, as a dense tensor."""
+        """The gradient of the unscaled loss: dense, unless rows are enough all the way."""
         gradient = self._as_tensor(gradient, variable)
         if self.loss_scale_factor is not None:
             gradient = gradient / self.loss_scale_factor
         return gradient
 
     def _as_tensor(self, gradient: Any, variable: Variable) -> Tensor:
-        """A dense tensor of the variable's shape and dtype; raises if it cannot be one."""
+        """A tensor of the variable's shape and dtype, or such rows; raises if it cannot be one."""
+        stays_sparse = backend.is_sparse(gradient) and rows_suffice(self, variable)
         try:
-            tensor = backend.dense(gradient, variable)
+            tensor = (backend.rows if stays_sparse else backend.dense)(gradient, variable)
         except (TypeError, ValueError) as error:
             raise checks.no_gradient(variable, gradient) from error
         checks.gradient_shape(variable, tensor)

@@ -10,6 +10,7 @@ from keras import ops
 from .. import checks
 from ..finite import all_finite
 from ..skip_tally import SkipTally
+from ..sparse import works_on_rows
 from .catalogue import wrapper
 from .optimizer_wrapper import OptimizerWrapper, Tensor, Variable
 
@@ -64,12 +65,15 @@ class SkipNonFinite(OptimizerWrapper):
             "rate, or clip the gradient with `stepwrap.ClippedOptimizer`.",
         )
 
+    @works_on_rows
     def apply_inner(
         self, gradients: list[Tensor | None], variables: list[Variable], loss: Tensor | None
     ) -> None:
         """Runs the inner optimizer if everything is finite."""
-        seen = [tensor for tensor in (*gradients, loss) if tensor is not None]
-        finite = all_finite([ops.convert_to_tensor(tensor) for tensor in seen])
+        seen = [gradient for gradient in gradients if gradient is not None]
+        if loss is not None:
+            seen.append(ops.convert_to_tensor(loss))
+        finite = all_finite(seen)
 
         def step(gradients: list[Tensor | None], loss: Tensor | None) -> None:
             super(SkipNonFinite, self).apply_inner(gradients, variables, loss)
