@@ -103,6 +103,21 @@ def test_early_stopping_ends_on_the_best_epoch():
     assert network.evaluate(*VALIDATION, verbose=0) == pytest.approx(losses[1], rel=1e-6)
 
 
+@pytest.mark.skipif(
+    not hasattr(keras.optimizers, "MultiOptimizer"), reason="this Keras has no MultiOptimizer"
+)
+def test_of_the_parts_of_a_multi_optimizer_too():
+    """The first epoch is kept, for the losses get higher."""
+    parts = keras.optimizers.OptimizerMap(keras.optimizers.SGD(-0.03))
+    for pattern, wrap in {".*kernel": "moving_average", ".*gamma": "lookahead"}.items():
+        parts[pattern] = WRAPPERS[wrap](keras.optimizers.SGD(-0.03))
+    network = model(keras.optimizers.MultiOptimizer(parts))
+    stop = keras.callbacks.EarlyStopping(patience=5, restore_best_weights=True)
+    losses = fit(network, before=[stop], epochs=2)["val_loss"]
+    assert losses[0] < losses[1]
+    assert network.evaluate(*VALIDATION, verbose=0) == pytest.approx(losses[0], rel=1e-6)
+
+
 # Going on with training.
 
 
