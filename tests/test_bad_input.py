@@ -310,9 +310,7 @@ def test_a_build_that_leaves_out_the_inner_optimizer():
             self.count = self.add_variable((), name="count")
 
     variables = cases.variables()
-    with pytest.raises(
-        RuntimeError, match=r"Mine\.build did not .* `super\(\)\.build"
-    ):
+    with pytest.raises(RuntimeError, match=r"Mine\.build did not .* `super\(\)\.build"):
         Mine("sgd").apply(cases.gradients(variables), variables)
 
 
