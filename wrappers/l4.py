@@ -127,8 +127,9 @@ class L4(OptimizerWrapper, abc.ABC):
                 f"{type(self).__name__} needs the loss of every step, and was given none. In a "
                 "training loop of your own, either write `loss = optimizer.scale_loss(loss)` "
                 "before taking the gradients, or `optimizer.apply(gradients, variables, "
-                "loss=loss)`. Under the policy mixed_float16, `compile` puts Keras' "
-                "LossScaleOptimizer around it, which keeps the loss to itself: compile with "
+                "loss=loss)`, in the same graph or jitted function. Under the policy "
+                "mixed_float16, `compile` puts Keras' LossScaleOptimizer around it, which keeps "
+                "the loss to itself: compile with "
                 f"`stepwrap.LossScaleOptimizer({type(self).__name__}(...))`. Inside a "
                 "MultiOptimizer, which does so too: put `stepwrap.OptimizerWrapper` around that."
             )
