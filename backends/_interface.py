@@ -102,10 +102,22 @@ class Backend(Protocol):
     def scaled(self, blocks: Sequence[Sequence[Any]], factors: Any) -> list[list[Any]]:
         """Each block times its number, in the dtypes that the tensors have."""
 
+    def scaled_unless(
+        self, unscaled: Any, blocks: Sequence[Sequence[Any]], factors: Any
+    ) -> Sequence[Sequence[Any]]:
+        """As `scaled`, or the blocks as they are, where the factors are known to be all 1.
+
+        The factors may be a list of tensors, which broadcast with those of the blocks.
+        """
+
     def scaled_where(
-        self, chosen: Any, blocks: Sequence[Sequence[Any]], factors: Any
+        self,
+        chosen: Any,
+        blocks: Sequence[Sequence[Any]],
+        factors: Any,
+        others: Sequence[Sequence[Any]],
     ) -> list[list[Any]]:
-        """As `scaled`, where a boolean of the block says so; the other blocks bit for bit."""
+        """As `scaled`, where a boolean of the block says so; elsewhere the other one's bits."""
 
     def sums_of_squares_of_units(self, tensor: Any) -> Any:
         """The sums of the squares over all axes but the last, or of all elements of a vector.

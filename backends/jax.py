@@ -177,14 +177,24 @@ def scaled(blocks: Sequence[Sequence[Any]], factors: Any) -> list[list[Any]]:
     ]
 
 
-def scaled_where(chosen: Any, blocks: Sequence[Sequence[Any]], factors: Any) -> list[list[Any]]:
+def scaled_unless(
+    unscaled: Any, blocks: Sequence[Sequence[Any]], factors: Any
+) -> Sequence[Sequence[Any]]:
+    """The products, which XLA fuses with what they are for, unless it is known not to need them."""
+    known = not isinstance(unscaled, jax.core.Tracer)
+    return blocks if known and unscaled else scaled(blocks, factors)
+
+
+def scaled_where(
+    chosen: Any,
+    blocks: Sequence[Sequence[Any]],
+    factors: Any,
+    others: Sequence[Sequence[Any]],
+) -> list[list[Any]]:
     """Selected element by element: a factor of 1 would flush the smallest numbers to zero."""
     return [
-        [
-            jnp.where(choice, product, tensor)
-            for product, tensor in zip(products, block, strict=True)
-        ]
-        for choice, products, block in zip(chosen, scaled(blocks, factors), blocks, strict=True)
+        [jnp.where(choice, product, other) for product, other in zip(products, block, strict=True)]
+        for choice, products, block in zip(chosen, scaled(blocks, factors), others, strict=True)
     ]
 
 

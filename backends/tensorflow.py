@@ -318,11 +318,28 @@ def _scaled(tensor: Any, factor: Any) -> Any:
     return tf.cast(tf.cast(tensor, factor.dtype) * factor, tensor.dtype)
 
 
-def scaled_where(chosen: Any, blocks: Sequence[Sequence[Any]], factors: Any) -> list[list[Any]]:
+def scaled_unless(
+    unscaled: Any, blocks: Sequence[Sequence[Any]], factors: Any
+) -> Sequence[Sequence[Any]]:
+    """A conditional, or in XLA the products, which it fuses with what they are for."""
+    if unscaled is True:
+        return blocks
+    if unscaled is False or in_xla():
+        return scaled(blocks, factors)
+    as_they_are = [list(block) for block in blocks]
+    return tf.cond(unscaled, lambda: as_they_are, lambda: scaled(blocks, factors))
+
+
+def scaled_where(
+    chosen: Any,
+    blocks: Sequence[Sequence[Any]],
+    factors: Any,
+    others: Sequence[Sequence[Any]],
+) -> list[list[Any]]:
     """Selected element by element: a factor of 1 would flush the smallest numbers to zero."""
     return [
-        [_where(choice, product, tensor) for product, tensor in zip(products, block, strict=True)]
-        for choice, products, block in zip(chosen, scaled(blocks, factors), blocks, strict=True)
+        [_where(choice, product, other) for product, other in zip(products, block, strict=True)]
+        for choice, products, block in zip(chosen, scaled(blocks, factors), others, strict=True)
     ]
 
 

@@ -189,14 +189,31 @@ def scaled(blocks: Sequence[Sequence[Any]], factors: Any) -> list[list[Any]]:
     return _like(blocks, _as(products, [tensor for block in blocks for tensor in block]))
 
 
-def scaled_where(chosen: Any, blocks: Sequence[Sequence[Any]], factors: Any) -> list[list[Any]]:
+def scaled_unless(
+    unscaled: Any, blocks: Sequence[Sequence[Any]], factors: Any
+) -> Sequence[Sequence[Any]]:
+    """Decided in Python."""
+    if unscaled:
+        return blocks
+    return [
+        [(_wide(tensor) * factor).to(tensor.dtype) for tensor in block]
+        for block, factor in zip(blocks, factors, strict=True)
+    ]
+
+
+def scaled_where(
+    chosen: Any,
+    blocks: Sequence[Sequence[Any]],
+    factors: Any,
+    others: Sequence[Sequence[Any]],
+) -> list[list[Any]]:
     """Decided in Python."""
     choices = chosen.tolist()
     if not any(choices):
-        return list(blocks)
+        return list(others)
     products = iter(scaled(list(itertools.compress(blocks, choices)), factors[chosen]))
     return [
-        next(products) if choice else block for choice, block in zip(choices, blocks, strict=True)
+        next(products) if choice else other for choice, other in zip(choices, others, strict=True)
     ]
 
 

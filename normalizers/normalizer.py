@@ -42,9 +42,14 @@ class NormNormalizer(Normalizer):
     def normalize(self, blocks: Sequence[Block]) -> list[list[Tensor]]:
         """The blocks with every gradient divided by its block's norm."""
         epsilon = keras.config.epsilon()
-        block_norms = norms.measure(self.norm, blocks)
-        # To divide every element would be a pass of its own under XLA.
-        return backend.scaled(blocks, backend.each(lambda norm: 1 / (norm + epsilon), block_norms))
+        measured = norms.measure(self.norm, blocks)
+
+        def factor(norm: Tensor, scale: Tensor) -> Tensor:
+            # To divide every element would be a pass of its own under XLA.
+            return 1 / (norm + epsilon * scale)
+
+        factors = backend.each(factor, measured.norms, measured.scales)
+        return backend.scaled(measured.in_range(blocks), factors)
 
 
 class FunctionNormalizer(Normalizer):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -27,7 +27,7 @@ _of_rows: set[Norm] = set()
 
 
 def overflows_early(norm: Norm) -> Norm:
-    """Marks a norm whose squares or sums can overflow where the norm itself does not."""
+    """Marks a norm that can overflow, it or its reciprocal, where the gradient does not."""
     _overflowing_early.add(norm)
     return norm
 
@@ -38,6 +38,7 @@ def of_rows(norm: Norm) -> Norm:
     return norm
 
 
+@overflows_early
 @of_rows
 def l1(blocks: Sequence[Block]) -> Numbers:
     """sum |g|."""
@@ -48,7 +49,7 @@ def l1(blocks: Sequence[Block]) -> Numbers:
 @of_rows
 def l2(blocks: Sequence[Block]) -> Numbers:
     """sqrt(sum g²)."""
-    return backend.each(ops.sqrt, backend.sums_of_squares(blocks))
+    return backend.each(root, backend.sums_of_squares(blocks))
 
 
 @overflows_early
@@ -69,7 +70,7 @@ def avg_l1(blocks: Sequence[Block]) -> Numbers:
 @of_rows
 def avg_l2(blocks: Sequence[Block]) -> Numbers:
     """sqrt(mean g²)."""
-    return backend.each(ops.sqrt, mean_squares(blocks))
+    return backend.each(root, mean_squares(blocks))
 
 
 @overflows_early
@@ -79,6 +80,7 @@ def avg_l1_l2(blocks: Sequence[Block]) -> Numbers:
     return backend.each(middle, avg_l1(blocks), avg_l2(blocks))
 
 
+@overflows_early
 @of_rows
 def largest(blocks: Sequence[Block]) -> Numbers:
     """max |g|."""
@@ -90,6 +92,7 @@ def smallest(blocks: Sequence[Block]) -> Numbers:
     return backend.smallest(blocks)
 
 
+@overflows_early
 def min_max(blocks: Sequence[Block]) -> Numbers:
     """(max |g| + min |g|) / 2."""
     return backend.each(middle, largest(blocks), smallest(blocks))
@@ -118,6 +121,13 @@ def std(blocks: Sequence[Block]) -> Numbers:
     return backend.each(formula, squares, sizes(blocks), mean_squares(blocks), numbers)
 
 
+def root(square: Tensor) -> Tensor:
+    """The square root, which at 0, too, has a finite derivative."""
+    positive = square > 0
+    one = ops.ones_like(square)
+    return ops.where(positive, ops.sqrt(ops.where(positive, square, one)), square)
+
+
 def middle(one: Tensor, other: Tensor) -> Tensor:
     """The number in the middle between two."""
     return (one + other) / 2
@@ -134,43 +144,135 @@ def sizes(blocks: Sequence[Block]) -> Numbers:
     return backend.numbers(counts, blocks)
 
 
-def measure(norm: Norm, blocks: Sequence[Block]) -> Numbers:
-    """The norm of every block, in float32 or wider, right over the whole range of the dtype.
+class Measured(NamedTuple):
+    """Norms, of what has been brought into the range in which its squares add up.
 
-    Norms are computed plainly first. Only if one of them is not finite are they
-    computed again, scaled: one `cond` a step, and no second pass over the
-    gradients in an ordinary one.
+    Attributes:
+        norms: The norm of each block times its scale.
+        scales: Powers of two.
+        unscaled: Whether all scales are 1.
     """
-    if norm not in _of_rows:
-        blocks = [[backend.written_out(gradient) for gradient in block] for block in blocks]
-    blocks = [widen(block) for block in blocks]
-    norms = norm(blocks)
-    if norm not in _overflowing_early:
-        return norms
-    return backend.cond(
-        backend.all_finite(norms), lambda: norms, lambda: measure_scaled(norm, blocks, norms)
-    )
+
+    norms: Numbers
+    scales: Numbers
+    unscaled: Any
+
+    def in_range(self, blocks: Sequence[Block]) -> Sequence[Block]:
+        """The blocks times their scales: what the norms are the norms of."""
+        return backend.scaled_unless(self.unscaled, blocks, self.scales)
+
+    def part(self, start: int, stop: int) -> Measured:
+        """What was measured of some of the blocks."""
+        return Measured(self.norms[start:stop], self.scales[start:stop], self.unscaled)
 
 
 # What brings the largest numbers down so far that their squares add up, and leaves those that
 # count beside them within range; as a power of two it does not round.
 SMALL = {"float32": 2.0**-80, "float64": 2.0**-600}
 
+# Below the least, squares are lost that count; 1 / SMALL brings what is smaller up. Reciprocals of
+# numbers above the most could be lost.
+LEAST = {"float32": 2.0**-40, "float64": 2.0**-400}
+ZERO = {"float32": 0.0, "float64": 0.0}
+MOST = {"float32": 2.0**100, "float64": 2.0**1000}
 
-def measure_scaled(norm: Norm, blocks: Sequence[Block], plain: Numbers) -> Numbers:
-    """norm(c g) / c, with a small c for blocks whose plain norm is not finite.
 
-    The squares of float32 beyond 1.8e19 would overflow.
+def measure(norm: Norm, blocks: Sequence[Block], down_to_zero: bool = False) -> Measured:
+    """The norm of every block, in float32 or wider, right over the whole range of the dtype.
+
+    Norms are computed plainly first. Only if one of them is too large, or not finite, are they
+    computed again, scaled: one `cond` a step, and no second pass over the
+    gradients in an ordinary one.
+
+    Args:
+        norm: The norm.
+        blocks: The blocks.
+        down_to_zero: Whether norms must be right that are lost beside 1e-12, too.
     """
+    if norm not in _of_rows:
+        blocks = [[backend.written_out(gradient) for gradient in block] for block in blocks]
+    blocks = [widen(block) for block in blocks]
+    norms = norm(blocks)
+    if norm not in _overflowing_early:
+        return Measured(norms, backend.each(ops.ones_like, norms), unscaled=True)
+    dtypes = [common_dtype(block) for block in blocks]
 
-    def scale(plain: Tensor, small: Tensor) -> Tensor:
-        # Were c a constant, XLA would take c² out of the sum of the squares, which is 0.
-        one = ops.ones_like(plain)
-        return ops.where(ops.isfinite(plain), one, one * small)
+    def table(values: dict[str, float]) -> Numbers:
+        return backend.numbers([values[dtype] for dtype in dtypes], blocks)
 
-    smalls = backend.numbers([SMALL[common_dtype(block)] for block in blocks], blocks)
-    scales = backend.each(scale, plain, smalls)
-    return backend.each(ops.divide, norm(backend.scaled(blocks, scales)), scales)
+    bounds = table(LEAST if down_to_zero else ZERO), table(MOST)
+    return _measured(
+        norms,
+        backend.all_finite(backend.each(_finite_if_within, norms, *bounds)),
+        lambda: backend.each(_scale, norms, table(SMALL), *bounds),
+        lambda scales: norm(backend.scaled(blocks, scales)),
+        backend.each,
+    )
+
+
+def measure_units(
+    quantity: Callable[[Tensor], Tensor], tensors: Sequence[Tensor], down_to_zero: bool = False
+) -> Measured:
+    """As `measure`, of a quantity of every unit of a tensor, which is c times as much of c g.
+
+    Scales and what stands for norms are lists of tensors here, which broadcast with the
+    tensors; each of the tensors counts as a block.
+
+    Args:
+        quantity: Such as the norm over all axes but the last, which it keeps.
+        tensors: The tensors.
+        down_to_zero: As for `measure`.
+    """
+    quantities = [quantity(tensor) for tensor in tensors]
+
+    def table(values: dict[str, float]) -> list[Tensor]:
+        return [ops.full_like(one, values[common_dtype([one])]) for one in quantities]
+
+    def each(formula: Callable, *lists: Sequence[Tensor]) -> list[Tensor]:
+        return list(map(formula, *lists))
+
+    bounds = table(LEAST if down_to_zero else ZERO), table(MOST)
+    return _measured(
+        quantities,
+        backend.all_finite([ops.sum(one) for one in each(_finite_if_within, quantities, *bounds)]),
+        lambda: each(_scale, quantities, table(SMALL), *bounds),
+        lambda scales: [
+            quantity(backend.scaled_unless(False, [[tensor]], [scale])[0][0])
+            for tensor, scale in zip(tensors, scales, strict=True)
+        ],
+        each,
+    )
+
+
+def _measured(
+    plain: Numbers,
+    sound: Tensor,
+    choose_scales: Callable[[], Numbers],
+    measure_scaled: Callable[[Numbers], Numbers],
+    each: Callable[..., Numbers],
+) -> Measured:
+    def again() -> tuple[Numbers, Numbers]:
+        scales = choose_scales()
+        return measure_scaled(scales), scales
+
+    norms, scales = backend.cond(sound, lambda: (plain, each(ops.ones_like, plain)), again)
+    return Measured(norms, scales, sound)
+
+
+def _finite_if_within(number: Tensor, least: Tensor, most: Tensor) -> Tensor:
+    """A finite number if the magnitude is within the bounds, else infinity."""
+    magnitude = ops.abs(number)
+    within = (magnitude >= least) & (magnitude <= most)
+    return ops.where(within, ops.zeros_like(number), ops.full_like(number, math.inf))
+
+
+def _scale(number: Tensor, small: Tensor, least: Tensor, most: Tensor) -> Tensor:
+    """What brings it between the bounds."""
+    # Were c a constant, XLA would take c² out of the sum of the squares, which is 0.
+    one = ops.ones_like(number)
+    magnitude = ops.abs(number)
+    up = ops.where(magnitude < least, 1 / small, one)
+    return ops.where(magnitude <= most, up, one * small)
 
 
 def widen(block: Block) -> Block:

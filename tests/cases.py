@@ -227,6 +227,33 @@ def gradients(variables, seed=0):
     ]
 
 
+# Of float32: squares overflow above 1.8e19, and are lost below 1e-23; the ends of its range.
+MAGNITUDES = (1.0, 1e22, 1e30, 3e38, 1e-22, 1e-30, 2e-38)
+
+
+def gradients_of_magnitude(variables, magnitude):
+    """Gradients whose elements are all about as large."""
+    random = np.random.default_rng(0)
+    return [
+        ops.convert_to_tensor(
+            magnitude * random.uniform(0.6, 1, v.shape) * random.choice([-1, 1], v.shape),
+            "float32",
+        )
+        for v in variables
+    ]
+
+
+def assert_right_but_for_rounding(actual, expected):
+    """What float32 makes of the exact numbers, which compiled code may flush to zero."""
+    for one, other in zip(values(actual), expected, strict=True):
+        smallest = np.finfo("float32").tiny
+        with np.errstate(over="ignore"):
+            other = np.asarray(other).astype("float32")
+        finite = np.abs(other[np.isfinite(other)])
+        tolerance = max(2e-6 * np.max(finite, initial=0), smallest)
+        np.testing.assert_allclose(one, other, rtol=2e-6, atol=tolerance)
+
+
 def apply(optimizer, gradients, variables, loss=1.0):
     """A batch of any optimizer, with a loss for the wrappers that need one."""
     if isinstance(optimizer, stepwrap.OptimizerWrapper):

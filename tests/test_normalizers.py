@@ -145,6 +145,16 @@ def test_values_when_compiled(name, shape, magnitude):
     )
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_values_up_to_the_largest_number(name):
+    """Most norms of these are beyond float32, what is left of the gradients is not."""
+    gradient = np.random.default_rng(1).uniform(-3e38, 3e38, size=(6, 5)).astype("float32")
+    [expected] = references.normalized(name, [gradient])
+    for run in (lambda function: function, compiled):
+        actual = ops.convert_to_numpy(run(normalizers.get(name))(gradient))
+        np.testing.assert_allclose(actual, expected, rtol=tolerance(name, gradient))
+
+
 @pytest.mark.parametrize("name", ["l1", "l2", "std"])
 def test_sums_over_many_elements_stay_exact(name):
     gradient = np.random.default_rng(3).uniform(0.5, 1.5, size=(1000, 3000)).astype("float32")

@@ -133,6 +133,29 @@ def test_the_formula(name, dtype, float64):
             np.testing.assert_allclose(actual, before + step, atol=tolerance, rtol=0)
 
 
+@pytest.mark.parametrize("name", [name for name in FORMULAS if "momentum" not in name])
+def test_the_formula_over_the_whole_range_of_float32(name):
+    wrap, make_formula = FORMULAS[name]
+    variables = cases.variables_of_all_ranks()
+    optimizer = wrap(Given(0.5))
+    optimizer.build(variables)
+    gradients = cases.gradients(variables)
+
+    def transform(*steps):
+        return optimizer.take_steps(lambda _: list(steps), gradients, variables)
+
+    weights, exact_gradients = (
+        [array.astype("float64") for array in cases.values(some)] for some in (variables, gradients)
+    )
+    compiled = cases.compiled(transform)
+    for magnitude in cases.MAGNITUDES:
+        steps = cases.gradients_of_magnitude(variables, magnitude)
+        exact = [step.astype("float64") for step in cases.values(steps)]
+        expected = make_formula()(weights, exact_gradients, exact)
+        for run in (transform, compiled):
+            cases.assert_right_but_for_rounding(run(*steps), expected)
+
+
 def test_a_cautious_step_with_nothing_to_keep_is_none():
     variables = cases.variables()
     inner_optimizer = Given()

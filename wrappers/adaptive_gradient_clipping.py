@@ -10,6 +10,7 @@ from keras import ops
 from .. import checks
 from ..backends import current as backend
 from ..exclusions import Exclusions
+from ..normalizers import norms
 from .catalogue import wrapper
 from .optimizer_wrapper import OptimizerWrapper, Tensor, Variable
 
@@ -22,10 +23,10 @@ class AdaptiveGradientClipping(OptimizerWrapper):
         g     ← g · bound / ‖g‖    where ‖g‖ > bound
         g     ← g                  elsewhere, bit for bit
 
-    Norms are L2, in float32 or wider; where a norm overflows there, finite elements become 0. A
-    unit is an output: w and g are a column of a dense kernel or a filter of a convolution, all
-    axes but the last. Biases and other vectors, and scalars, are one unit each. The paper's
-    authors leave out the last layer of a classifier: `exclude="logits/"`, if that is its name.
+    Norms are L2, in float32 or wider. A unit is an output: w and g are a column of a dense kernel
+    or a filter of a convolution, all axes but the last. Biases and other vectors, and scalars,
+    are one unit each. The paper's authors leave out the last layer of a classifier:
+    `exclude="logits/"`, if that is its name.
 
     Args:
         inner_optimizer: The optimizer to wrap: an instance, a text or a config.
@@ -71,17 +72,52 @@ class AdaptiveGradientClipping(OptimizerWrapper):
         self, gradients: list[Tensor], variables: list[Variable]
     ) -> list[Tensor]:
         """The gradients, clipped unit by unit."""
+        places = [
+            place for place, variable in enumerate(variables) if variable not in self._excluded
+        ]
+        clipped = list(gradients)
+        if places:
+            seen = [gradients[place] for place in places]
+            weights = [ops.convert_to_tensor(variables[place]) for place in places]
+            for place, gradient in zip(places, self._clip(seen, weights), strict=True):
+                clipped[place] = gradient
+        return clipped
+
+    def _clip(self, gradients: list[Tensor], weights: list[Tensor]) -> list[Tensor]:
+        # Smaller norms are below every bound, and as good as 0 beside epsilon.
+        least_bound = min(1.0, self.clipping) * self.epsilon
+        measured = norms.measure_units(
+            _norm, [*gradients, *weights], down_to_zero=least_bound < max(norms.LEAST.values())
+        )
+        count = len(gradients)
+        of_gradients = measured.part(0, count)
+        of_weights = measured.part(count, 2 * count)
+        in_range = of_gradients.in_range([[gradient] for gradient in gradients])
         return [
-            gradient if variable in self._excluded else self._clip(gradient, variable)
-            for gradient, variable in zip(gradients, variables, strict=True)
+            self._clipped(gradient, block[0], *numbers)
+            for gradient, block, *numbers in zip(
+                gradients, in_range, *of_gradients[:2], *of_weights[:2], strict=True
+            )
         ]
 
-    def _clip(self, gradient: Tensor, variable: Variable) -> Tensor:
-        weight_norm = ops.sqrt(backend.sums_of_squares_of_units(ops.convert_to_tensor(variable)))
-        gradient_norm = ops.sqrt(backend.sums_of_squares_of_units(gradient))
+    def _clipped(
+        self,
+        gradient: Tensor,
+        in_range: Tensor,
+        norm: Tensor,
+        scale: Tensor,
+        weight_norm: Tensor,
+        weight_scale: Tensor,
+    ) -> Tensor:
+        weight_norm = weight_norm / weight_scale
         least = ops.full_like(weight_norm, self.epsilon)
         bound = self.clipping * ops.where(weight_norm > least, weight_norm, least)
-        exceeds = gradient_norm > bound
-        scale = bound / ops.where(exceeds, gradient_norm, bound)
-        clipped = ops.cast(ops.cast(gradient, scale.dtype) * scale, gradient.dtype)
+        exceeds = norm > bound * scale
+        factor = bound / ops.where(exceeds, norm, bound)
+        clipped = ops.cast(ops.cast(in_range, factor.dtype) * factor, gradient.dtype)
         return ops.where(exceeds, clipped, gradient)
+
+
+def _norm(tensor: Tensor) -> Tensor:
+    """The norm of every unit."""
+    return norms.root(backend.sums_of_squares_of_units(tensor))

@@ -6,6 +6,7 @@ import math
 
 from keras import ops
 
+from ..normalizers import norms
 from ..slots import scalar_dtype
 from .catalogue import wrapper
 from .optimizer_wrapper import OptimizerWrapper, Tensor, Variable
@@ -33,14 +34,18 @@ class GradientCentralization(OptimizerWrapper):
         self, gradients: list[Tensor], variables: list[Variable]
     ) -> list[Tensor]:
         """The gradients, centralised."""
-        return [
-            gradient if len(gradient.shape) < 2 else gradient - _mean_of_units(gradient)
-            for gradient in gradients
-        ]
+        places = [place for place, gradient in enumerate(gradients) if len(gradient.shape) > 1]
+        centralized = list(gradients)
+        if places:
+            seen = [gradients[place] for place in places]
+            means, scales, _ = norms.measure_units(_mean_of_units, seen)
+            for place, mean, scale in zip(places, means, scales, strict=True):
+                gradient = gradients[place]
+                centralized[place] = gradient - ops.cast(mean / scale, gradient.dtype)
+        return centralized
 
 
 def _mean_of_units(gradient: Tensor) -> Tensor:
     wide = ops.cast(gradient, scalar_dtype([gradient]))
     axes = tuple(range(len(gradient.shape) - 1))
-    mean = ops.sum(wide, axis=axes, keepdims=True) / math.prod(gradient.shape[:-1])
-    return ops.cast(mean, gradient.dtype)
+    return ops.sum(wide, axis=axes, keepdims=True) / math.prod(gradient.shape[:-1])

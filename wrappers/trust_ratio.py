@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from keras import ops
 from .. import checks, stack
 from ..backends import current as backend
 from ..exclusions import Exclusions
+from ..normalizers import norms
 from ..slots import scalar, scalar_dtype
 from .catalogue import wrapper
 from .optimizer_wrapper import OptimizerWrapper, Tensor, Variable
@@ -87,12 +89,17 @@ class TrustRatio(OptimizerWrapper):
         """The steps, in proportion to the weights."""
         # A schedule is one step further once the inner optimizer has run.
         learning_rates = [self._rate_of(variable) for variable in variables]
-        return [
-            step if self._is_left_out(variable) else self._scaled(step, learning_rate, variable)
-            for step, learning_rate, variable in zip(
-                inner_steps(gradients), learning_rates, variables, strict=True
-            )
+        steps = list(inner_steps(gradients))
+        places = [
+            place for place, variable in enumerate(variables) if not self._is_left_out(variable)
         ]
+        # Without elements there is no norm.
+        places = [place for place in places if math.prod(variables[place].shape)]
+        if places:
+            scaled = self._scaled(*_at(places, steps, learning_rates, variables))
+            for place, step in zip(places, scaled, strict=True):
+                steps[place] = step
+        return steps
 
     def _rate_of(self, variable: Variable) -> Tensor:
         learning_rate = self._leaf_of[variable].learning_rate
@@ -101,16 +108,35 @@ class TrustRatio(OptimizerWrapper):
     def _is_left_out(self, variable: Variable) -> bool:
         return len(variable.shape) < 2 if self.exclude is None else variable in self._excluded
 
-    def _scaled(self, step: Tensor, learning_rate: Tensor, variable: Variable) -> Tensor:
-        weights = ops.convert_to_tensor(variable)
+    def _scaled(
+        self, steps: list[Tensor], learning_rates: list[Tensor], variables: list[Variable]
+    ) -> list[Tensor]:
+        weights = [ops.convert_to_tensor(variable) for variable in variables]
         if self.weight_decay:
-            step = step - ops.cast(learning_rate * self.weight_decay, weights.dtype) * weights
-        weight_norm, step_norm = _norm(weights), _norm(step)
-        direction_norm = step_norm / ops.where(step_norm > 0, learning_rate, 1)
-        ratio = self.coefficient * weight_norm / (direction_norm + self.epsilon)
-        ratio = ops.where((weight_norm > 0) & (step_norm > 0), ratio, 1)
-        return ops.cast(ops.cast(step, ratio.dtype) * ratio, step.dtype)
+            steps = [
+                step - ops.cast(learning_rate * self.weight_decay, weight.dtype) * weight
+                for step, learning_rate, weight in zip(steps, learning_rates, weights, strict=True)
+            ]
+        blocks = [[tensor] for tensor in (*steps, *weights)]
+        measured = norms.measure(norms.l2, blocks, down_to_zero=True)
+        count = len(steps)
+        of_steps, of_weights = measured.part(0, count), measured.part(count, 2 * count)
+
+        def factor(
+            norm: Tensor, scale: Tensor, weight_norm: Tensor, weight_scale: Tensor, rate: Tensor
+        ) -> Tensor:
+            # Of the step times its scale, whose norm this is: the ratio by itself could overflow.
+            length = self.coefficient * (weight_norm / weight_scale) * rate
+            has_ratio = (weight_norm > 0) & (norm > 0)
+            divisor = ops.where(has_ratio, norm + self.epsilon * rate * scale, ops.ones_like(norm))
+            return ops.where(has_ratio, length / divisor, 1 / scale)
+
+        blocks = blocks[:count]
+        rates = backend.numbers(learning_rates, blocks)
+        factors = backend.each(factor, *of_steps[:2], *of_weights[:2], rates)
+        return [step for [step] in backend.scaled(of_steps.in_range(blocks), factors)]
 
 
-def _norm(tensor: Tensor) -> Tensor:
-    return ops.sqrt(backend.dot([tensor], [tensor]))
+def _at(places: Sequence[int], *lists: Sequence[Any]) -> list[list[Any]]:
+    """What stands in these places of each list."""
+    return [[values[place] for place in places] for values in lists]
