@@ -35,6 +35,7 @@ OF_EVERY_CLASS = {
     "__static_attributes__",
     "__weakref__",
 }
+KNOWN_LIBRARIES = {__name__.partition(".")[0], "keras", "numpy", "tensorflow", "jax", "torch"}
 LIBRARIES = tuple(
     pathlib.Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib")
 )
@@ -137,8 +138,8 @@ class _Walk:
             self._tell("module", value.__name__)
         elif isinstance(value, types.BuiltinFunctionType | np.ufunc):
             self._tell("builtin", value.__name__)
-        elif hasattr(value, "__wrapped__"):  # such as a cached function
-            self.add(value.__wrapped__)
+        elif (wrapped := inspect.getattr_static(value, "__wrapped__", None)) is not None:
+            self.add(wrapped)  # such as a cached function
         else:
             return False
         return True
@@ -245,7 +246,7 @@ def is_of_a_library(value: Any) -> bool:
     root = (name or "builtins").partition(".")[0]
     if root == "__main__":
         return False
-    if root in sys.stdlib_module_names or root == __name__.partition(".")[0]:
+    if root in sys.stdlib_module_names or root in KNOWN_LIBRARIES:
         return True
     path = getattr(sys.modules.get(root), "__file__", None)
     if path is None:
@@ -277,7 +278,8 @@ def _array(value: Any) -> np.ndarray | None:
     """An array, a tensor or a data frame, as an array; None if it is none of these."""
     if isinstance(value, np.ndarray | np.generic):
         return np.asarray(value)
-    if isinstance(value, type) or not hasattr(value, "__array__"):
+    # Of the class: an object that stands for a module may import it when it is asked.
+    if not hasattr(type(value), "__array__"):
         return None
     try:
         return np.asarray(value)

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import functools
 import importlib.metadata
 import io
 import json
@@ -555,6 +556,15 @@ def test_what_code_refers_to_counts_and_circles_end():
 
     assert made(1) == made(1) != made(2)
     assert digests.digest(len, np.exp, json.dumps) == digests.digest(len, np.exp, json.dumps)
+    cached = [functools.cache(lambda number=number: number) for number in (1, 1, 2)]
+    one, same, other = map(digests.digest, cached)
+    assert one == same != other
+
+    class Lazy:
+        def __getattr__(self, name):
+            raise ImportError(name)
+
+    assert digests.digest(Lazy()) == digests.digest(Lazy())
     assert digests.digest({"a": 1, "b": {2, 3}}) == digests.digest({"b": {3, 2}, "a": 1})
 
 
