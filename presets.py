@@ -40,9 +40,9 @@ def _preset(definition: Callable[..., Parts]) -> Callable[..., Optimizer]:
     name = definition.__name__
 
     def hint_for(argument: str) -> str:
-        hints = [old_names.hint_for_argument(part.func, argument) for part in definition()]
-        nearest = checks.nearest(argument, known)
-        return "".join(hints) or nearest or f" It has: {checks.listed(known)}."
+        hints = (old_names.hint_for_argument(part.func, argument) for part in definition())
+        hint = next(filter(None, hints), "") or checks.nearest(argument, known)
+        return hint or f" It has: {checks.listed(known)}."
 
     @functools.wraps(definition)
     def preset(*args: Any, **arguments: Any) -> Optimizer:

@@ -93,7 +93,7 @@ def test_other_attribute_errors_are_as_they_were():
 
     with pytest.raises(AttributeError, match="for a reason of its own"):
         _ = Broken("adam").broken
-    with pytest.raises(AttributeError, match=r"'Broken' object has no attribute 'other'\.$"):
+    with pytest.raises(AttributeError, match=r"'Broken' object has no attribute 'other'$"):
         _ = Broken("adam").other
     with pytest.raises(AttributeError, match="no attribute 'inner_optimizer'"):
         _ = Broken.__new__(Broken).inner_optimizer
