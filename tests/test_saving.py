@@ -168,6 +168,11 @@ def states(network):
             "Removed since it was saved: 'normalized_optimizer'.",
         ),
         (
+            "adam | normalized | moving_average",
+            "adam | moving_average",
+            "Removed since it was saved: 'normalized_optimizer'.",
+        ),
+        (
             "adam | normalized | lookahead | loss_scale_optimizer",
             "adam | clipped | lookahead",
             "Removed since it was saved: 'loss_scale_optimizer'",

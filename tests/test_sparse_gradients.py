@@ -311,7 +311,7 @@ WORDS = np.array([[0, 4, 0], [2, 0, 2], [1, 1, 1], [3, 0, 3]] * 2, "int32")
 TARGETS = np.random.default_rng(3).normal(size=(8, 3, 2)).astype("float32")
 
 
-def text_model(optimizer, as_embedding, run_eagerly=False, jit_compile=False):
+def text_model(optimizer, as_embedding, run_eagerly=False, jit_compile=False, callbacks=()):
     table = np.random.default_rng(2).normal(size=(5, 4)).astype("float32")
     head = np.random.default_rng(4).normal(size=(4, 2)).astype("float32")
     if as_embedding:
@@ -322,7 +322,8 @@ def text_model(optimizer, as_embedding, run_eagerly=False, jit_compile=False):
     network.set_weights([table, head])
     network.compile(optimizer, loss="mse", run_eagerly=run_eagerly, jit_compile=jit_compile)
     x = WORDS if as_embedding else np.eye(5, dtype="float32")[WORDS]
-    network.fit(x, TARGETS, batch_size=4, epochs=2, shuffle=False, verbose=0)
+    arguments = {"batch_size": 4, "epochs": 2, "shuffle": False, "verbose": 0}
+    network.fit(x, TARGETS, callbacks=list(callbacks), **arguments)
     return cases.values(network.weights)
 
 
@@ -359,3 +360,14 @@ def test_an_embedding_under_a_loss_scaler(wrapper):
     scaler = stepwrap.LossScaleOptimizer(scaled, initial_scale=8.0)
     cases.assert_equal(text_model(scaler, True, **EAGER), text_model(plain, True, **EAGER))
     assert cases.number(scaler.dynamic_scale) == 8
+
+
+def test_a_monitor_is_given_the_whole_gradient():
+    runs = []
+    for as_embedding in (True, False):
+        monitor = stepwrap.callbacks.StepMonitor()
+        optimizer = stepwrap.NormalizedOptimizer(sgd())
+        text_model(optimizer, as_embedding, **EAGER, callbacks=[monitor])
+        runs.append(monitor.model.history.history)
+    for name in ("gradient_norm", "step_norm", "cosine"):
+        np.testing.assert_allclose(runs[0][name], runs[1][name], rtol=1e-5)

@@ -155,11 +155,13 @@ class AveragedWeights(OptimizerWrapper):
 
     def load_own_variables(self, store: Any) -> None:
         """Loads what `save_own_variables` stored."""
-        keys = sorted(store.keys())
-        super().load_own_variables({k: store[k] for k in keys if not k.startswith(_BESIDE)})
+        beside = sum(key.startswith(_BESIDE) for key in store.keys())  # noqa: SIM118 (no mapping)
+        own = [key for key in store.keys() if not key.startswith(_BESIDE)]  # noqa: SIM118
+        # Keras' own store, where it will do: what other optimizers left is found from there.
+        super().load_own_variables({key: store[key] for key in own} if beside else store)
         if self.built:
-            number = sum(key.startswith(_BESIDE) for key in keys)
-            self._beside.load([np.array(store[f"{_BESIDE}{index}"]) for index in range(number)])
+            values = [np.array(store[f"{_BESIDE}{index}"]) for index in range(beside)]
+            self._beside.load(values)
 
 
 class _Beside:
