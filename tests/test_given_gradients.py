@@ -106,7 +106,9 @@ def test_a_wrong_shape_is_an_error_that_says_which_before_anything_is_written(wr
     cases.assert_equal(cases.values([bias, variable, *optimizer.variables]), before)
 
 
-@pytest.mark.parametrize("gradient", ["up", [[1.0], [1.0, 2.0]], object()], ids=["text", "ragged", "object"])
+@pytest.mark.parametrize(
+    "gradient", ["up", [[1.0], [1.0, 2.0]], object()], ids=["text", "ragged", "object"]
+)
 def test_what_is_no_gradient_is_an_error_that_names_the_variable(gradient):
     variable = keras.Variable(np.ones((2, 3), "float32"), name="kernel")
     with pytest.raises(TypeError, match=r"'kernel' must be a tensor.*\(2, 3\).*Received"):
