@@ -43,8 +43,6 @@ def rows_suffice(optimizer: Optimizer, variable: Any) -> bool:
 def _works_on_rows(member: Optimizer) -> bool:
     if getattr(member, "loss_scale_factor", None) is not None:
         return False  # Keras divides by it, what rows do not have
-    if getattr(member, "step_record", None) is not None:
-        return False  # which compares the gradient with the whole step
     if not stack.parts(member):
         # The others of Keras write to the whole table, which is faster with a dense gradient;
         # and what is not of Keras may take nothing else.

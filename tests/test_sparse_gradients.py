@@ -269,7 +269,7 @@ def test_a_graph_for_any_number_of_words_is_not_compiled_for_each():
             super().update_step(gradient, variable, learning_rate)
 
     looked_up(lambda: Counted(Traced(0.1)), True, "graph")
-    assert calls == [False] * 3  # with a dense gradient, the latter two are True
+    assert calls and not any(calls)  # with a dense gradient, the last ones are True
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

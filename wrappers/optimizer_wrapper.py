@@ -617,7 +617,8 @@ class OptimizerWrapper(InnerSettings, keras.optimizers.Optimizer):
             if before is not None:
                 steps = backend.add_scaled(backend.snapshot(variables), before, -1.0)
             measured = [getattr(self, name) for name in self.measured]
-            record.observe(gradients, steps, [*measured, *nominal])
+            dense = [backend.written_out(gradient) for gradient in gradients]
+            record.observe(dense, steps, [*measured, *nominal])
 
         return enter
 
