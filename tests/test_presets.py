@@ -184,7 +184,7 @@ def test_the_signature_of_a_preset_has_the_values_that_it_gives_to_its_parts(nam
 
 
 def test_an_unknown_argument_of_a_preset_suggests_the_nearest_or_lists_all():
-    with pytest.raises(TypeError, match=r"no argument `beta_3`\. Did you mean 'beta_1'"):
+    with pytest.raises(TypeError, match=r"no argument `beta_3`\. Did you mean 'beta_"):
         presets.ranger(beta_3=0.9)
     with pytest.raises(TypeError, match=r"`lars` has no argument `zzz`\. It has: 'learning_rate'"):
         presets.lars(zzz=1)
