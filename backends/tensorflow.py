@@ -48,7 +48,9 @@ def rows(gradient: Any, variable: Any) -> Any:
     """Sorted by their indices: what XLA can do, and as fast as `tf.unique` elsewhere."""
     if isinstance(gradient, Rows):
         return gradient
-    if gradient.shape is not None and not gradient.shape.is_compatible_with(variable.shape):
+    shape = gradient.dense_shape
+    shape = None if shape is None else tf.get_static_value(tf.convert_to_tensor(shape))
+    if shape is not None and list(shape) != list(variable.shape):
         return dense(gradient, variable)  # which shows what is wrong
     indices = tf.convert_to_tensor(gradient.indices)
     values = tf.cast(gradient.values, keras.backend.standardize_dtype(variable.dtype))
