@@ -49,7 +49,9 @@ def rows(gradient: Any, variable: Any) -> Any:
     """Sorted by their indices: what XLA can do, and as fast as `tf.unique` elsewhere."""
     if isinstance(gradient, Rows):
         return gradient
-    if not _shape_of(gradient).is_compatible_with(variable.shape):
+    shape = gradient.dense_shape
+    shape = None if shape is None else tf.get_static_value(tf.convert_to_tensor(shape))
+    if shape is not None and list(shape) != list(variable.shape):
         return dense(gradient, variable)  # which shows what is wrong
     indices = tf.convert_to_tensor(gradient.indices)
     values = tf.cast(gradient.values, keras.backend.standardize_dtype(variable.dtype))
@@ -63,13 +65,6 @@ def rows(gradient: Any, variable: Any) -> Any:
     # What is nowhere has the least number that there is.
     indices = tf.maximum(tf.math.unsorted_segment_max(indices, places, count), 0)
     return Rows(sums, indices, tf.TensorShape(variable.shape))
-
-
-def _shape_of(gradient: tf.IndexedSlices) -> tf.TensorShape:
-    """As far as it is known: slices need not have one, and keep what they were given."""
-    if gradient.dense_shape is None:
-        return tf.TensorShape(None)
-    return tf.TensorShape(tf.get_static_value(tf.convert_to_tensor(gradient.dense_shape)))
 
 
 def written_out(gradient: Any) -> Any:
