@@ -201,7 +201,7 @@ def test_memory_is_counted_in_copies_of_the_model(tiny):
     copies = {record["variant"]: record for record in records}
     assert set(copies) == {"Adam", "SGD(momentum=0.9)", "Lookahead", "L4Mom"}
     assert 2 < copies["Adam"]["state"] < 2.2  # and a few scalars
-    assert copies["Lookahead"]["state_over_base"] == 1
+    assert 1 < copies["Lookahead"]["state_over_base"] < 1.1  # and a scalar
     assert copies["Adam"]["temporary_over_base"] in (0, None)
 
 

@@ -383,7 +383,7 @@ def test_the_argument_may_stand_in_a_text(capsys):
     text = "adam | l4(fraction=0.25, jit_compile=False) | cautious"
     optimizer = stepwrap.parse(text)
     assert optimizer.inner_optimizer.jit_compile is False
-    assert stepwrap.describe(optimizer) == text
+    assert stepwrap.describe(optimizer, show=True) == text
     assert capsys.readouterr().out.count("jit_compile") == 1
 
 

@@ -99,7 +99,7 @@ def test_saved_levels(tmp_path):
     network.load_weights(tmp_path / "m.weights.h5")
     names, values = zip(*seen, strict=True)
     assert re.sub(r"_\d+", "", ",".join(names)) == "lookahead,mine,adam"
-    assert [len(one) for one in values] == [4, 0, 10]
+    assert [len(one) for one in values] == [5, 0, 10]
     assert cases.number(iterations) == 7  # ignored once
     network.load_weights(tmp_path / "m.weights.h5")
     del network.optimizer.load_own_variables

@@ -92,6 +92,8 @@ def test_every_line_that_installs_does_so_from_a_clone_with_extras_that_there_ar
     assert len(lines["README.md"]) == 2
     for name, installed in lines.items():
         for what in installed:
+            if what.startswith("pandas"):
+                continue  # another package, which a data frame needs
             form = re.match(r'"\.\[([\w,{}]+)\]"', what)
             assert form, f"{name}: pip install {what}"
             for extra in form[1].split(","):

@@ -152,8 +152,8 @@ def test_arguments_of_a_preset_reach_their_place(name):
             " | lookahead(sync_period=5)",
         ),
         (
-            "ranger(slow_step_size=0.8, jit_compile=False)",
-            "radam | gradient_centralization(jit_compile=False) | lookahead(slow_step_size=0.8)",
+            "ranger(slow_step_size=0.8, slow_state='reset')",
+            "radam | gradient_centralization | lookahead(slow_step_size=0.8, slow_state='reset')",
         ),
         (
             "lamb(beta_2=0.9, epsilon=1e-3, coefficient=0.5, clipnorm=1.0)",
