@@ -41,6 +41,9 @@ class Backend(Protocol):
     def all_finite(self, scalars: Any) -> Any:
         """Whether every scalar of a list, or every number of some blocks, is finite."""
 
+    def all_hold(self, conditions: Any) -> Any:
+        """Whether every boolean of a list, or of some blocks, is true."""
+
     def cond(self, predicate: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]) -> Any:
         """The result of one of two functions that change no state, the other one not run."""
 

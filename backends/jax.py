@@ -48,6 +48,11 @@ def all_finite(scalars: Sequence[Any]) -> Any:
     return functools.reduce(jnp.logical_and, map(jnp.isfinite, scalars))
 
 
+def all_hold(conditions: Sequence[Any]) -> Any:
+    """One by one."""
+    return functools.reduce(jnp.logical_and, conditions)
+
+
 def cond(predicate: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]) -> Any:
     """A conditional under a transformation, Python's own outside of one.
 

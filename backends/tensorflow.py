@@ -109,6 +109,11 @@ def all_finite(scalars: Sequence[Any]) -> Any:
     return functools.reduce(tf.logical_and, map(tf.math.is_finite, scalars))
 
 
+def all_hold(conditions: Sequence[Any]) -> Any:
+    """One by one."""
+    return functools.reduce(tf.logical_and, conditions)
+
+
 def cond(predicate: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]) -> Any:
     """A conditional in a graph, Python's own outside of one."""
     return tf.cond(predicate, if_true, if_false)

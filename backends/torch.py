@@ -50,6 +50,12 @@ def all_finite(scalars: Any) -> Any:
     return torch.isfinite(vector).all()
 
 
+def all_hold(conditions: Any) -> Any:
+    """All at once."""
+    vector = conditions if torch.is_tensor(conditions) else torch.stack(list(conditions))
+    return vector.all()
+
+
 def cond(predicate: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]) -> Any:
     """Python's own conditional."""
     return if_true() if predicate else if_false()

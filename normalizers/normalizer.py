@@ -49,7 +49,8 @@ class NormNormalizer(Normalizer):
             return 1 / (norm + epsilon * scale)
 
         factors = backend.each(factor, measured.norms, measured.scales)
-        return backend.scaled(measured.in_range(blocks), factors)
+        # In this order: elements that are small beside the norm would be lost to its scale.
+        return measured.in_range(backend.scaled(blocks, factors))
 
 
 class FunctionNormalizer(Normalizer):

@@ -203,7 +203,7 @@ def measure(norm: Norm, blocks: Sequence[Block], down_to_zero: bool = False) -> 
     bounds = table(LEAST if down_to_zero else ZERO), table(MOST)
     return _measured(
         norms,
-        backend.all_finite(backend.each(_finite_if_within, norms, *bounds)),
+        backend.all_hold(backend.each(_is_within, norms, *bounds)),
         lambda: backend.each(_scale, norms, table(SMALL), *bounds),
         lambda scales: norm(backend.scaled(blocks, scales)),
         backend.each,
@@ -234,7 +234,7 @@ def measure_units(
     bounds = table(LEAST if down_to_zero else ZERO), table(MOST)
     return _measured(
         quantities,
-        backend.all_finite([ops.sum(one) for one in each(_finite_if_within, quantities, *bounds)]),
+        backend.all_hold([ops.all(one) for one in each(_is_within, quantities, *bounds)]),
         lambda: each(_scale, quantities, table(SMALL), *bounds),
         lambda scales: [
             quantity(backend.scaled_unless(False, [[tensor]], [scale])[0][0])
@@ -259,11 +259,10 @@ def _measured(
     return Measured(norms, scales, sound)
 
 
-def _finite_if_within(number: Tensor, least: Tensor, most: Tensor) -> Tensor:
-    """A finite number if the magnitude is within the bounds, else infinity."""
+def _is_within(number: Tensor, least: Tensor, most: Tensor) -> Tensor:
+    """Whether the magnitude is within the bounds; that of what is no number is not."""
     magnitude = ops.abs(number)
-    within = (magnitude >= least) & (magnitude <= most)
-    return ops.where(within, ops.zeros_like(number), ops.full_like(number, math.inf))
+    return (magnitude >= least) & (magnitude <= most)
 
 
 def _scale(number: Tensor, small: Tensor, least: Tensor, most: Tensor) -> Tensor:

@@ -31,6 +31,12 @@ def test_all_finite(last):
     assert bool(ops.convert_to_numpy(current.all_finite(scalars))) == np.isfinite(last)
 
 
+@pytest.mark.parametrize("last", [True, False])
+def test_all_hold(last):
+    conditions = [ops.convert_to_tensor(value) > 0 for value in (1.0, 2.0, 1.0 if last else -1.0)]
+    assert bool(ops.convert_to_numpy(current.all_hold(conditions))) == last
+
+
 @pytest.mark.parametrize("x", [2.0, -2.0])
 def test_cond_runs_one_branch_eagerly_and_chooses_when_compiled(x):
     ran = []
