@@ -80,22 +80,30 @@ def _slots(optimizer: Optimizer, variable: Variable) -> list[Variable]:
     ]
 
 
+class _ConstraintWhere(keras.constraints.Constraint):
+    """Another constraint where a scalar says so: older versions of Keras take no function."""
+
+    def __init__(self, accepted: Tensor, constraint: Callable) -> None:
+        self._accepted = accepted
+        self._constraint = constraint
+
+    def __call__(self, weights: Variable) -> Tensor:
+        """The weights with the constraint, or as they are."""
+        constrained = self._constraint(weights)
+        return ops.where(self._accepted, constrained, ops.convert_to_tensor(weights))
+
+
 @contextlib.contextmanager
 def _constrained_where(
     takes_part: Mapping[Any, Tensor], variables: Sequence[Variable]
 ) -> Iterator[None]:
-    def only_where(accepted: Tensor, constraint: Callable) -> Callable:
-        return lambda weights: ops.where(
-            accepted, constraint(weights), ops.convert_to_tensor(weights)
-        )
-
     constrained = [
         (variable, variable.constraint)
         for variable in variables
         if isinstance(variable, keras.Variable) and variable.constraint is not None
     ]
     for variable, constraint in constrained:
-        variable.constraint = only_where(takes_part[backend.key(variable)], constraint)
+        variable.constraint = _ConstraintWhere(takes_part[backend.key(variable)], constraint)
     try:
         yield
     finally:

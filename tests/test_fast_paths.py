@@ -176,6 +176,11 @@ class NotedRate(keras.optimizers.schedules.LearningRateSchedule):
         return noted(0.1 / (1 + ops.cast(step, "float32")))
 
 
+class NotedWeights(keras.constraints.Constraint):
+    def __call__(self, weights):
+        return noted(ops.convert_to_tensor(weights))
+
+
 def noted_rate():
     return noted(ops.convert_to_tensor(0.1, "float32"))
 
@@ -224,7 +229,7 @@ def test_code_of_users_is_not_compiled(name):
 @only_tensorflow
 def test_constraints_of_users_are_not_compiled():
     assert not compiled_calls(
-        stepwrap.NormalizedOptimizer("sgd"), variables=cases.variables(constraint=noted)
+        stepwrap.NormalizedOptimizer("sgd"), variables=cases.variables(constraint=NotedWeights())
     )
 
 
