@@ -174,12 +174,14 @@ class GradientAccumulation(OptimizerWrapper):
     ) -> tuple[list[Tensor | None], list[Variable], Tensor | None]:
         """What the inner optimizer is given: None for the variables in `without`."""
         missing = {backend.key(variable) for variable in without}
-        means = [
-            None
-            if backend.key(variable) in missing
-            else total / (1 if is_overwritten(variable) else self.steps)
-            for variable, total in zip(variables, self._gradient_sums.of(variables), strict=True)
-        ]
+
+        def mean(variable: Variable, total: Variable) -> Tensor | None:
+            if is_overwritten(variable):  # with what it has, for older versions of Keras take None
+                return ops.convert_to_tensor(variable if backend.key(variable) in missing else total)
+            return None if backend.key(variable) in missing else total / self.steps
+
+        sums = self._gradient_sums.of(variables)
+        means = [mean(*pair) for pair in zip(variables, sums, strict=True)]
         return means, variables, self._loss_sum / self.steps if with_loss else None
 
     @backend.uncompiled
