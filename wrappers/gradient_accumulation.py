@@ -176,9 +176,10 @@ class GradientAccumulation(OptimizerWrapper):
         missing = {backend.key(variable) for variable in without}
 
         def mean(variable: Variable, total: Variable) -> Tensor | None:
-            if is_overwritten(variable):  # with what it has, for older versions of Keras take None
-                return ops.convert_to_tensor(variable if backend.key(variable) in missing else total)
-            return None if backend.key(variable) in missing else total / self.steps
+            is_missing = backend.key(variable) in missing
+            if is_overwritten(variable):  # with what it has, for older Keras would write the None
+                return ops.convert_to_tensor(variable if is_missing else total)
+            return None if is_missing else total / self.steps
 
         sums = self._gradient_sums.of(variables)
         means = [mean(*pair) for pair in zip(variables, sums, strict=True)]
