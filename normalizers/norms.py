@@ -206,7 +206,6 @@ def measure(norm: Norm, blocks: Sequence[Block], down_to_zero: bool = False) -> 
         backend.all_hold(backend.each(_is_within, norms, *bounds)),
         lambda: backend.each(_scale, norms, table(SMALL), *bounds),
         lambda scales: norm(backend.scaled(blocks, scales)),
-        backend.each,
     )
 
 
@@ -240,7 +239,6 @@ def measure_units(
             quantity(backend.scaled_unless(False, [[tensor]], [scale])[0][0])
             for tensor, scale in zip(tensors, scales, strict=True)
         ],
-        each,
     )
 
 
@@ -249,13 +247,10 @@ def _measured(
     sound: Tensor,
     choose_scales: Callable[[], Numbers],
     measure_scaled: Callable[[Numbers], Numbers],
-    each: Callable[..., Numbers],
 ) -> Measured:
-    def again() -> tuple[Numbers, Numbers]:
-        scales = choose_scales()
-        return measure_scaled(scales), scales
-
-    norms, scales = backend.cond(sound, lambda: (plain, each(ops.ones_like, plain)), again)
+    # Outside of the conditional, of whose every result XLA makes much when it compiles.
+    scales = choose_scales()
+    norms = backend.cond(sound, lambda: plain, lambda: measure_scaled(scales))
     return Measured(norms, scales, sound)
 
 
