@@ -46,10 +46,11 @@ class NormNormalizer(Normalizer):
 
         def factor(norm: Tensor, scale: Tensor) -> Tensor:
             # To divide every element would be a pass of its own under XLA.
-            return scale / (norm + epsilon * scale)
+            return 1 / (norm + epsilon * scale)
 
         factors = backend.each(factor, measured.norms, measured.scales)
-        return backend.scaled(blocks, factors)
+        # In this order: elements that are small beside the norm would be lost to its scale.
+        return measured.in_range(backend.scaled(blocks, factors))
 
 
 class FunctionNormalizer(Normalizer):
