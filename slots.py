@@ -79,5 +79,5 @@ class MadeFor:
         self._made.setdefault(backend.key(variable), []).append(made)
 
     def of(self, variable: Variable) -> list[Variable]:
-        """What was made for that variable."""
+        """Return what was made for that variable."""
         return self._made.get(backend.key(variable), [])

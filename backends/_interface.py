@@ -42,7 +42,7 @@ class Backend(Protocol):
         """Whether every scalar of a list, or every number of some blocks, is finite."""
 
     def all_hold(self, conditions: Any) -> Any:
-        """Whether every boolean of a list, or of some blocks, is true."""
+        """Return whether every boolean of a list, or of some blocks, is true."""
 
     def cond(self, predicate: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]) -> Any:
         """The result of one of two functions that change no state, the other one not run."""
@@ -120,7 +120,7 @@ class Backend(Protocol):
         factors: Any,
         others: Sequence[Sequence[Any]],
     ) -> list[list[Any]]:
-        """As `scaled`, where a boolean of the block says so; elsewhere the other one's bits."""
+        """Return what `scaled` does where a boolean of the block says so, elsewhere the other."""
 
     def sums_of_squares_of_units(self, tensor: Any) -> Any:
         """The sums of the squares over all axes but the last, or of all elements of a vector.
@@ -134,10 +134,10 @@ class Backend(Protocol):
     # What is traced: a graph, or a transformation, in which tensors are no numbers yet.
 
     def trace_of(self, tensor: Any) -> Any:
-        """What the tensor, which was given here, belongs to; None when eager."""
+        """Return what the tensor, which was given here, belongs to; None when eager."""
 
     def goes_on(self, trace: Any) -> bool:
-        """Whether what belongs to it can be used here."""
+        """Return whether what belongs to it can be used here."""
 
     # Several replicas of the model.
 

@@ -41,7 +41,7 @@ class Rows(tf.experimental.ExtensionType):
 
 
 def is_sparse(gradient: Any) -> bool:
-    """What an Embedding's is, unless it is to be summed over replicas."""
+    """Return whether it is an Embedding's, unless it is to be summed over replicas."""
     return isinstance(gradient, (tf.IndexedSlices, Rows)) and not _several_replicas()
 
 
@@ -75,7 +75,7 @@ def written_out(gradient: Any) -> Any:
 
 
 def slices(gradient: Any) -> Any:
-    """As TensorFlow itself has them."""
+    """Return the slices that TensorFlow itself has."""
     if not isinstance(gradient, Rows):
         return gradient
     shape = tf.constant(gradient.shape.as_list(), gradient.indices.dtype)

@@ -241,7 +241,7 @@ def without_counts(config: Any) -> Any:
 
 
 def is_of_a_library(value: Any) -> bool:
-    """Whether it comes with Python, an installed package or stepwrap, not from the user."""
+    """Return whether it comes with Python, an installed package or stepwrap, not from the user."""
     name = value.__name__ if isinstance(value, types.ModuleType) else value.__module__
     root = (name or "builtins").partition(".")[0]
     if root == "__main__":

@@ -162,7 +162,7 @@ class Measured(NamedTuple):
         return backend.scaled_unless(self.unscaled, blocks, self.scales)
 
     def part(self, start: int, stop: int) -> Measured:
-        """What was measured of some of the blocks."""
+        """Return what was measured of some of the blocks."""
         return Measured(self.norms[start:stop], self.scales[start:stop], self.unscaled)
 
 
@@ -255,13 +255,13 @@ def _measured(
 
 
 def _is_within(number: Tensor, least: Tensor, most: Tensor) -> Tensor:
-    """Whether the magnitude is within the bounds; that of what is no number is not."""
+    """Return whether the magnitude is within the bounds; that of what is no number is not."""
     magnitude = ops.abs(number)
     return (magnitude >= least) & (magnitude <= most)
 
 
 def _scale(number: Tensor, small: Tensor, least: Tensor, most: Tensor) -> Tensor:
-    """What brings it between the bounds."""
+    """Return what brings it between the bounds."""
     # Were c a constant, XLA would take c² out of the sum of the squares, which is 0.
     one = ops.ones_like(number)
     magnitude = ops.abs(number)

@@ -70,7 +70,7 @@ class AveragedWeights(OptimizerWrapper):
 
     @property
     def holds_averages(self) -> bool:
-        """Whether the model holds the averages, and the state its weights."""
+        """Return whether the model holds the averages, and the state its weights."""
         if not self.built:
             return False
         held_until, steps = backend.read(self._held_until), backend.read(self.iterations)
@@ -123,7 +123,7 @@ class AveragedWeights(OptimizerWrapper):
         self._held_until.assign(0)
 
     def has_averages_as_weights(self, variables: Sequence[Variable]) -> bool:
-        """Whether these weights are, bit for bit, their averages."""
+        """Return whether these weights are, bit for bit, their averages."""
         pairs = zip(*self.averaged(variables), strict=True)
         return all(_digest(weight) == _digest(average) for weight, average in pairs)
 

@@ -172,7 +172,7 @@ class GradientAccumulation(OptimizerWrapper):
     def _means(
         self, variables: list[Variable], without: list[Variable], with_loss: bool
     ) -> tuple[list[Tensor | None], list[Variable], Tensor | None]:
-        """What the inner optimizer is given: None for the variables in `without`."""
+        """Return what the inner optimizer is given: None for the variables in `without`."""
         missing = {backend.key(variable) for variable in without}
 
         def mean(variable: Variable, total: Variable) -> Tensor | None:
