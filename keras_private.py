@@ -184,7 +184,7 @@ class DelegatedAverages:
     """
 
     builds_own_state: bool = False
-    """Whether Keras' `build` is at work, which would make averages where `use_ema` is set."""
+    """Return whether Keras' `build` is at work, which makes averages where `use_ema` is set."""
 
     def build(self, variables: Sequence[Any]) -> None:
         """Makes no averages: the optimizer inside has them."""

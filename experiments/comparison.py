@@ -165,6 +165,6 @@ class Comparison:
 
 
 def _is_better_high(quantity: str) -> bool | None:
-    """Whether more of it is better, as far as its name tells: its last known part decides."""
+    """Return whether more of it is better, as far as its name tells, by its last known part."""
     parts = re.sub("io_u", "iou", quantity.lower()).split("_")
     return next((BETTER[part] for part in reversed(parts) if part in BETTER), None)

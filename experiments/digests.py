@@ -255,7 +255,7 @@ def is_of_a_library(value: Any) -> bool:
 
 
 def _is_of_members(value: Any) -> bool:
-    """Whether an object is known by its attributes: Keras' have counts and locks among them."""
+    """Return whether an object is known by its attributes; Keras' have counts and locks."""
     if isinstance(value, keras.losses.Loss | keras.metrics.Metric | keras.optimizers.Optimizer):
         return False
     namespaces = types.SimpleNamespace | argparse.Namespace

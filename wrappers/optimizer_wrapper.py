@@ -315,7 +315,7 @@ class OptimizerWrapper(InnerSettings, keras.optimizers.Optimizer):
 
     @property
     def jit_compile(self) -> bool:
-        """Whether the wrapper lets the update be compiled; may be set before the first step."""
+        """Return whether the update may be compiled; may be set before the first step."""
         return self._jit_compile
 
     @jit_compile.setter
@@ -702,7 +702,7 @@ class OptimizerWrapper(InnerSettings, keras.optimizers.Optimizer):
         return keras_private.with_public_classes(config)
 
     def leaves_out(self, parameter: inspect.Parameter) -> bool:
-        """Whether an argument of `__init__` is one that all wrappers take, and at its default."""
+        """Return whether an argument is one that all wrappers take, and at its default."""
         name = parameter.name
         return name in self.arguments_of_all and self._argument(name) == parameter.default
 
