@@ -1,4 +1,4 @@
-"""Statistics of the steps, kept on the device: what a `StepMonitor` reads."""
+"""Statistics of the steps, kept on the device: what `StepMonitor` and comparisons read."""
 
 from __future__ import annotations
 
@@ -76,6 +76,10 @@ class StepRecord:
                 axis=1,
             )
         )
+
+    def last_of(self, quantity: str) -> Tensor:
+        """The last value of a quantity, on the device."""
+        return ops.convert_to_tensor(self.variable)[self.quantities.index(quantity), 0]
 
     def last(self) -> dict[str, float]:
         """The last value of every quantity."""
