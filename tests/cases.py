@@ -24,8 +24,6 @@ class AveragedGradient(stepwrap.OptimizerWrapper):
         self.decay = decay
 
     def build(self, variables):
-        if self.built:
-            return
         super().build(variables)
         self.averages = {
             variable.path: self.add_variable_from_reference(variable, "average")

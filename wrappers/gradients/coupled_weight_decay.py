@@ -55,8 +55,6 @@ class CoupledWeightDecay(OptimizerWrapper):
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Looks for the excluded variables."""
-        if self.built:
-            return
         super().build(variables)
         self._excluded = Exclusions("exclude", self.exclude, variables)
 

@@ -50,8 +50,6 @@ class GradientEMAFilter(OptimizerWrapper):
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Makes the averages."""
-        if self.built:
-            return
         super().build(variables)
         self._averages = Slots(self, variables, "gradient_average")
 

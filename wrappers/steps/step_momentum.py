@@ -52,8 +52,6 @@ class StepMomentum(OptimizerWrapper):
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Makes the velocities."""
-        if self.built:
-            return
         super().build(variables)
         self._velocities = Slots(self, variables, "velocity")
 

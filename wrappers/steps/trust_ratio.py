@@ -75,8 +75,6 @@ class TrustRatio(OptimizerWrapper):
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Looks for the variables to leave out, and for the learning rate of each."""
-        if self.built:
-            return
         super().build(variables)
         self._excluded = Exclusions("exclude", self.exclude or (), variables)
         self._leaf_of = stack.LeafOfVariable(self.inner_optimizer)

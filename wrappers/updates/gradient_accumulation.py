@@ -63,8 +63,6 @@ class GradientAccumulation(OptimizerWrapper):
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Makes the sums, and the number of batches in them."""
-        if self.built:
-            return
         super().build(variables)
         self._gradient_sums = Slots(self, variables, "gradient_sum")
         self._loss_sum = self.add_variable(

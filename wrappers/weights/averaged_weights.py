@@ -39,8 +39,6 @@ class AveragedWeights(OptimizerWrapper):
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Makes the averages."""
-        if self.built:
-            return
         super().build(variables)
         self._averages = Slots(self, variables, "average")
         self._averages.start_at(variables)

@@ -82,8 +82,6 @@ class Lookahead(AveragedWeights):
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Makes the slow weights and the slow state."""
-        if self.built:
-            return
         super().build(variables)
         self._check_state()  # again, for a MultiOptimizer has its parts only now
         self._state = [] if self.slow_state == "keep" else _state(self.inner_optimizer)

@@ -63,8 +63,6 @@ class StochasticWeightAverage(AveragedWeights):
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Makes the averages, and the number of snapshots in them."""
-        if self.built:
-            return
         super().build(variables)
         self._snapshots = self.add_variable(
             (), initializer="zeros", dtype="int32", name="snapshots"
