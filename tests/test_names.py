@@ -8,7 +8,7 @@ import pytest
 import cases
 import stepwrap
 from stepwrap import optimizers, wrappers
-from stepwrap.catalogue import Catalogue, snake_case
+from stepwrap.catalogue import Catalogue, SavedClasses, snake_case
 from stepwrap.optimizers.keras_classes import keras_optimizer_classes
 
 
@@ -208,9 +208,10 @@ def test_the_library_s_own_names_are_refused():
 
 
 def test_the_library_s_own_decorator_registers_classes_for_saving_and_takes_functions():
-    catalogue = Catalogue("base optimizer", keras.optimizers.Optimizer)
-    cls = catalogue.built_in("descent")(make_optimizer())
-    function = catalogue.built_in("preset")(lambda: cls())
+    catalogue = Catalogue("base optimizer")
+    classes = SavedClasses(catalogue, keras.optimizers.Optimizer)
+    cls = classes.built_in("descent")(make_optimizer())
+    function = classes.built_in("preset")(lambda: cls())
     assert keras.saving.get_registered_name(cls) == "stepwrap>Descent"
     assert catalogue.names() == ["descent", "preset"]
     assert catalogue.get("preset") is function
