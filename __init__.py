@@ -12,61 +12,13 @@ if command_arguments.are_of_this_process():
 from . import callbacks, checks, normalizers, optimizers, presets, wrappers
 from .optimizers import RAdam, old_names
 from .text import chain, describe, parse
-from .wrappers import (
-    AdaptiveGradientClipping,
-    Cautious,
-    ClippedOptimizer,
-    CoupledWeightDecay,
-    GradientAccumulation,
-    GradientCentralization,
-    GradientDropout,
-    GradientEMAFilter,
-    GradientNoise,
-    L4Adam,
-    L4Mom,
-    L4Wrapper,
-    LearningRateDropout,
-    Lookahead,
-    LossScaleOptimizer,
-    MovingAverage,
-    NormalizedOptimizer,
-    OptimizerWrapper,
-    OrthogonalGradient,
-    SkipNonFinite,
-    StepClipping,
-    StepMomentum,
-    StochasticWeightAverage,
-    TrustRatio,
-)
+from .wrappers import classes
+from .wrappers.classes import *  # noqa: F403
 
 __version__ = version("stepwrap")
 
 __all__ = [
-    "AdaptiveGradientClipping",
-    "Cautious",
-    "ClippedOptimizer",
-    "CoupledWeightDecay",
-    "GradientAccumulation",
-    "GradientCentralization",
-    "GradientDropout",
-    "GradientEMAFilter",
-    "GradientNoise",
-    "L4Adam",
-    "L4Mom",
-    "L4Wrapper",
-    "LearningRateDropout",
-    "Lookahead",
-    "LossScaleOptimizer",
-    "MovingAverage",
-    "NormalizedOptimizer",
-    "OptimizerWrapper",
-    "OrthogonalGradient",
     "RAdam",
-    "SkipNonFinite",
-    "StepClipping",
-    "StepMomentum",
-    "StochasticWeightAverage",
-    "TrustRatio",
     "callbacks",
     "chain",
     "describe",
@@ -76,6 +28,7 @@ __all__ = [
     "presets",
     "wrappers",
 ]
+__all__ += classes.__all__
 
 
 def __getattr__(name: str) -> object:

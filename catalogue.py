@@ -172,13 +172,17 @@ class SavedClasses:
     def __init__(self, catalogue: Catalogue, base: type) -> None:
         self._catalogue = catalogue
         self._base = base
+        self._examples: dict[Callable, dict[str, Any]] = {}
 
-    def built_in(self, name: str, *aliases: str) -> Callable[[Callable], Callable]:
+    def built_in(
+        self, name: str, *aliases: str, example: Mapping[str, Any] | None = None
+    ) -> Callable[[Callable], Callable]:
         """Decorator for stepwrap's own: enters a class, or a function that makes instances."""
 
         def enter(entry: Callable) -> Callable:
             if inspect.isclass(entry):
                 keras.saving.register_keras_serializable(package="stepwrap")(entry)
+            self._examples[entry] = dict(example or {})
             return self._catalogue.built_in(name, *aliases)(entry)
 
         return enter
@@ -190,6 +194,7 @@ class SavedClasses:
         *,
         replace: bool = False,
         package: str = "Custom",
+        example: Mapping[str, Any] | None = None,
     ) -> Callable:
         """Adds a class of your own under a name; a decorator if no class is given.
 
@@ -201,17 +206,21 @@ class SavedClasses:
             replace: Whether an existing name may be given a new meaning. Default: False.
             package: Keras' name for where the class comes from, part of what is saved.
                 Default: "Custom", as in `keras.saving.register_keras_serializable`.
+            example: What `example` returns for it. Default: no arguments.
 
         Returns:
             The class, unchanged.
 
         Raises:
-            TypeError: If `name` is no string, or the class not of the right kind.
+            TypeError: If `name` is no string, the class not of the right kind, or `example` no
+                mapping.
             ValueError: If `name` cannot stand in a text, or exists and `replace` is False,
                 or `package` is stepwrap's own.
         """
         if package == "stepwrap":
             raise ValueError("`package` 'stepwrap' is the library's own. Choose another.")
+        if not isinstance(example, Mapping | None):
+            raise TypeError(f"`example` must map arguments to values. Received: {example!r}")
 
         def saved(cls: type) -> type:
             if not (inspect.isclass(cls) and issubclass(cls, self._base)):
@@ -221,9 +230,21 @@ class SavedClasses:
                 )
             if keras.saving.get_registered_name(cls) == cls.__name__:
                 keras.saving.register_keras_serializable(package=package)(cls)
+            self._examples[cls] = dict(example or {})
             return cls
 
         return self._catalogue.register(name, cls, saved, replace)
+
+    def example(self, name: str) -> dict[str, Any]:
+        """Arguments, beside an optimizer to wrap, with which what has that name shows what it does.
+
+        They are those that it cannot do without, and those that make it do something within
+        three steps. Tests, documentation and benchmarks make it with them. Most need none.
+
+        Raises:
+            ValueError: If nothing has that name.
+        """
+        return dict(self._examples.get(self._catalogue.get(name), {}))
 
 
 def snake_case(cls: type) -> str:

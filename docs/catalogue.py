@@ -14,8 +14,6 @@ import numpy as np
 import stepwrap
 from stepwrap.core.sparse import keeps_rows
 
-# What `SGD` needs to be wrapped in those that cannot do without an argument.
-REQUIRED = {"coupled_weight_decay": {"rate": 1e-4}, "step_clipping": {"max_norm": 1.0}}
 # Where the formula of the docstring is too long for a table.
 SHORT = {
     "lookahead": "slow ← slow + slow_step_size · (w − slow); w ← slow, every sync_period steps",
@@ -98,7 +96,7 @@ def written_default(parameter: inspect.Parameter) -> str:
 def memory(name: str) -> float:
     """The size of the wrapper's own state, in copies of a model of 10,000 weights."""
     variable = keras.Variable(np.zeros((100, 100)), dtype="float32", name="kernel")
-    optimizer = stepwrap.wrappers.get(name)("sgd", **REQUIRED.get(name, {}))
+    optimizer = stepwrap.wrappers.get(name)("sgd", **stepwrap.wrappers.example(name))
     optimizer.build([variable])
     return round(sum(np.prod(own.shape) for own in optimizer.own_variables) / 1e4, 2)
 

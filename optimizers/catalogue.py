@@ -23,6 +23,7 @@ _classes = SavedClasses(_catalogue, keras.optimizers.Optimizer)
 
 base_optimizer = _classes.built_in
 register = _classes.register
+example = _classes.example
 unregister = _catalogue.unregister
 names = _catalogue.names
 get = _catalogue.get

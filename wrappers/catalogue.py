@@ -21,6 +21,7 @@ _classes = SavedClasses(_catalogue, OptimizerWrapper)
 
 wrapper = _classes.built_in
 register = _classes.register
+example = _classes.example
 unregister = _catalogue.unregister
 names = _catalogue.names
 get = _catalogue.get
