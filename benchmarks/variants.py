@@ -7,6 +7,7 @@ import importlib.util
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 
@@ -142,7 +143,7 @@ def _catalogue() -> list[Variant]:
 def _catalogued(name: str) -> Variant:
     wrapper = stepwrap.wrappers.get(name)
     arguments = _arguments(name)
-    shown = ", ".join(f"{key}={value:g}" for key, value in arguments.items() if value != RATE)
+    shown = ", ".join(f"{key}={_written(one)}" for key, one in arguments.items() if one != RATE)
     return Variant(
         wrapper.__name__ + (f"({shown})" if shown else ""),
         _group(wrapper),
@@ -151,7 +152,11 @@ def _catalogued(name: str) -> Variant:
     )
 
 
-def _arguments(name: str) -> dict[str, float]:
+def _written(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else repr(value)
+
+
+def _arguments(name: str) -> dict[str, Any]:
     """What the wrapper cannot do without. The others are at their defaults, as users have them."""
     parameters = inspect.signature(stepwrap.wrappers.get(name)).parameters
     example = stepwrap.wrappers.example(name)
