@@ -51,7 +51,7 @@ def test_the_rule_on_every_optimizer(name, float64):
     for base in (optimizer.inner_optimizer, shadow):
         base.weight_decay = base.adam_weight_decay = None  # no part of the direction
     variables, shadow_variables = cases.variables("float64"), cases.variables("float64")
-    reference = references.L4()
+    reference = references.step_sizes.L4()
     for seed, loss in enumerate([2.0, 1.5, 1.7, 0.9, 1.2]):
         gradients = cases.gradients(variables, seed)
         loss = ops.convert_to_tensor(loss, dtype="float64")

@@ -20,7 +20,7 @@ from .averaged_weights import AveragedWeights
 SLOW_STATES = ("keep", "reset", "pullback")
 
 
-@wrapper("lookahead")
+@wrapper("lookahead", example={"sync_period": 2})
 class Lookahead(AveragedWeights):
     """Every k-th step, goes back part of the way to where it was k steps before.
 

@@ -15,7 +15,7 @@ from ..catalogue import wrapper
 from .averaged_weights import AveragedWeights
 
 
-@wrapper("moving_average", "ema")
+@wrapper("moving_average", "ema", example={"average_decay": 0.5})
 class MovingAverage(AveragedWeights):
     """Keeps a moving average of the weights, which the model has at the end of `fit`.
 

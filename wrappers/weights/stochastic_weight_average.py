@@ -15,7 +15,7 @@ from ..catalogue import wrapper
 from .averaged_weights import AveragedWeights
 
 
-@wrapper("stochastic_weight_average", "swa")
+@wrapper("stochastic_weight_average", "swa", example={"average_period": 2})
 class StochasticWeightAverage(AveragedWeights):
     """Averages the weights of every k-th step, and the model has the average after `fit`.
 
