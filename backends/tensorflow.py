@@ -13,8 +13,7 @@ import tensorflow as tf
 from tensorflow.python.framework import kernels
 from tensorflow.python.ops import control_flow_util
 
-from .. import keras_private
-from . import _assignments, _cautious, _counter_hash, _gradients
+from . import _assignments, _cautious, _counter_hash, _gradients, keras_private
 from ._assignments import replaced as replaced
 
 

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from .. import keras_private
-from . import _assignments, _gradients
+from . import _assignments, _gradients, keras_private
 from ._assignments import replaced as replaced
 from ._never_sparse import (  # noqa: F401 (part of the interface)
     is_sparse,

@@ -12,7 +12,7 @@ from keras import ops
 import cases
 import stepwrap
 from cases import BACKEND, BASE_OPTIMIZERS, KINDS, WRAPPERS
-from stepwrap import stack
+from stepwrap.core import stack
 
 EAGER = dict(jit_compile=False, run_eagerly=True)
 MODES = {"compiled": dict(jit_compile=True), "graph": dict(jit_compile=False), "eager": EAGER}
