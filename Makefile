@@ -2,8 +2,9 @@
 #   make demo           train, plot, save and load on handwritten digits (about a minute)
 #   make test           style and the whole test suite;  make test BACKEND=jax|torch  on another backend
 #   make test-long      what takes minutes: replicas, processes, kills, 20,000 steps;  BACKEND as above
-#   make test-oldest    the suite on the oldest Keras and TensorFlow that are supported, one wrapper of each kind
-#   make test-tensorflow-cpu  the command where TensorFlow is installed as tensorflow-cpu
+#   make test-oldest    the suite on the oldest Keras and TensorFlow that are supported, one wrapper of each kind,
+#                       where TensorFlow is installed as tensorflow-cpu
+#   make test-tensorflow-cpu  the command there
 #   make differences    docs/differences.md again, from the long tests on every backend
 #   make bench          the time and memory of a wrapped step against a bare one on every backend, into
 #                       images/ (40 minutes; FAST=1: a few in five, into output/; ALL=1: everything, in hours)
@@ -25,9 +26,9 @@ BIN := $(VENV)/bin
 export KERAS_BACKEND := $(BACKEND)
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-# The lower bounds of pyproject.toml.
+# The lower bounds of pyproject.toml; of TensorFlow, its other distribution of the same module.
 OLDEST = $(shell $(PYTHON) -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
-	print(*(name.replace(">=", "==") for name in project["dependencies"] + project["optional-dependencies"]["tensorflow"]))')
+	print(*(name.replace("tensorflow>=", "tensorflow-cpu>=").replace(">=", "==") for name in project["dependencies"] + project["optional-dependencies"]["tensorflow"]))')
 
 # First, so that no worker is left alone with it at the end.
 LONGEST = tests/test_soak.py
@@ -49,8 +50,8 @@ test-long: $(VENV)/.installed-$(BACKEND)
 test-oldest: $(VENV)-oldest/.installed
 	$(VENV)-oldest/bin/python -m pytest -q -n $(WORKERS) -m "not long" --one-of-each-kind
 
-test-tensorflow-cpu: $(VENV)-tensorflow-cpu/.installed
-	KERAS_BACKEND=tensorflow $(VENV)-tensorflow-cpu/bin/stepwrap compare "sgd(0.1)" "adam | normalized" \
+test-tensorflow-cpu: $(VENV)-oldest/.installed
+	KERAS_BACKEND=tensorflow $(VENV)-oldest/bin/stepwrap compare "sgd(0.1)" "adam | normalized" \
 		--epochs 1 --seeds 1 --output output/tensorflow-cpu --force
 
 differences:
@@ -89,7 +90,7 @@ reproduce: $(VENV)/.installed-$(BACKEND)
 	$(BIN)/python docs/reproductions.py $(NAME) output/reproduce/$(NAME)
 
 clean:
-	rm -rf $(VENV) $(VENV)-oldest $(VENV)-tensorflow-cpu output build *.egg-info
+	rm -rf $(VENV) $(VENV)-oldest output build *.egg-info
 
 # A mark for each backend, so that a second run installs nothing again.
 $(VENV)/.installed-%: pyproject.toml setup.py | $(BIN)/python
@@ -98,13 +99,7 @@ $(VENV)/.installed-%: pyproject.toml setup.py | $(BIN)/python
 
 $(VENV)-oldest/.installed: pyproject.toml setup.py
 	$(PYTHON) -m venv $(VENV)-oldest
-	$(VENV)-oldest/bin/python -m pip install --quiet --editable ".[tensorflow,dev]" $(OLDEST)
-	touch $@
-
-# Not the extra "tensorflow", which is another distribution of the same module.
-$(VENV)-tensorflow-cpu/.installed: pyproject.toml setup.py
-	$(PYTHON) -m venv $(VENV)-tensorflow-cpu
-	$(VENV)-tensorflow-cpu/bin/python -m pip install --quiet --editable ".[experiments]" tensorflow-cpu
+	$(VENV)-oldest/bin/python -m pip install --quiet --editable ".[dev]" $(OLDEST)
 	touch $@
 
 $(BIN)/python:

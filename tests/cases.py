@@ -123,11 +123,16 @@ def of_other_kinds():
     return {*stepwrap.wrappers.names()} - {*KINDS}
 
 
-def others_long(names):
-    """The names as parameters of a test that takes long, marked so but for one of each kind."""
+def others_long(names, backend="torch", kinds=KINDS):
+    """The names as parameters of a test that takes long: one of each kind in the everyday suite.
+
+    All others are in the long tests of one backend: where what they show of a wrapper is the same
+    on each, of the one that has nothing to compile.
+    """
     return [
-        pytest.param(name, id=name, marks=[] if name in KINDS else pytest.mark.long)
+        pytest.param(name, id=name, marks=[] if name in kinds else pytest.mark.long)
         for name in names
+        if name in kinds or backend == BACKEND
     ]
 
 

@@ -4,7 +4,10 @@ import json
 import pathlib
 import runpy
 
+import pytest
+
 import stepwrap
+from cases import BACKEND
 
 DOCS = pathlib.Path(__file__).parent.parent / "docs"
 
@@ -30,6 +33,8 @@ def test_the_page_is_made_from_the_largest_differences(tmp_path):
     assert "| `clipped` | 4e-07 |  |" in page
 
 
+@pytest.mark.long
+@pytest.mark.skipif(BACKEND != "torch", reason="one backend is enough to read a page")
 def test_the_page_has_every_wrapper_and_setting():
     header, _, *rows = [
         [cell.strip(" `") for cell in line.strip()[1:-1].split("|")]

@@ -50,13 +50,11 @@ def as_it_is(optimizer):
 
 def scaled():
     """Names with a loss scaler: the one that `compile` adds, or stepwrap's."""
-    pairs = [
-        *((name, as_it_is, f"{name}-automatic") for name in SEES_GRADIENTS),
-        *((name, LossScaleOptimizer, name) for name in NAMES),
-    ]
-    for name, scaler, test_id in pairs:
-        marks = [] if name in cases.KINDS else pytest.mark.long
-        yield pytest.param(name, scaler, id=test_id, marks=marks)
+    for scaler, names in ((as_it_is, SEES_GRADIENTS), (LossScaleOptimizer, NAMES)):
+        for parameter in cases.others_long(names, "jax"):  # whose conditionals are the strictest
+            [name] = parameter.values
+            test_id = f"{name}-automatic" if scaler is as_it_is else name
+            yield pytest.param(name, scaler, id=test_id, marks=parameter.marks)
 
 
 every_scaled = pytest.mark.parametrize("name, scaler", list(scaled()))

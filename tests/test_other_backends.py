@@ -17,7 +17,11 @@ import stepwrap
 from stepwrap.backends import keras_private
 
 PROGRAM = pathlib.Path(__file__).with_name("other_backend_process.py")
-WRAPPED = {name: cases.WRAPPERS[name] for name in stepwrap.wrappers.names()}
+# Written on one backend, the others read them all; written there, one of each kind.
+WRAPPED = {
+    name: cases.WRAPPERS[name]
+    for name in (stepwrap.wrappers.names() if cases.BACKEND == "tensorflow" else cases.KINDS)
+}
 STACKS = {
     **{name: lambda wrap=wrap: wrap(keras.optimizers.Adam()) for name, wrap in WRAPPED.items()},
     **{
