@@ -104,6 +104,7 @@ WRAPPERS = {
 # One that transforms gradients, one that takes steps, one that changes weights, and one that makes
 # steps at times only: where a test takes long, these stand for the others in the everyday suite.
 KINDS = ("normalized", "l4", "lookahead", "skip_non_finite")
+EVERYDAY = (*KINDS, "stack", "stack_of_steps")
 
 
 def keeps_state(name):
@@ -123,11 +124,17 @@ def of_other_kinds():
     return {*stepwrap.wrappers.names()} - {*KINDS}
 
 
-def others_long(names):
-    """The names as parameters of a test that takes long, marked so but for one of each kind."""
+def others_long(values, everyday=KINDS):
+    """Parameters of a test that takes long, marked so but for those that are met every day.
+
+    Args:
+        values: Each under its name; or the names alone, which are then the values.
+        everyday: Names.
+    """
+    named = values if isinstance(values, dict) else {name: name for name in values}
     return [
-        pytest.param(name, id=name, marks=[] if name in KINDS else pytest.mark.long)
-        for name in names
+        pytest.param(value, id=name, marks=[] if name in everyday else pytest.mark.long)
+        for name, value in named.items()
     ]
 
 

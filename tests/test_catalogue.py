@@ -11,7 +11,7 @@ from keras import ops
 
 import cases
 import stepwrap
-from cases import BACKEND, BASE_OPTIMIZERS, KINDS, WRAPPERS
+from cases import BACKEND, BASE_OPTIMIZERS, EVERYDAY, KINDS, WRAPPERS
 from stepwrap.core import stack
 
 EAGER = dict(jit_compile=False, run_eagerly=True)
@@ -24,7 +24,6 @@ compiled_backend = pytest.mark.skipif(
 
 # What depends on the hook that a wrapper overrides, and not on its formula, is tested every day
 # with one wrapper of each kind and stacks of several; with all others in the long tests.
-EVERYDAY = (*KINDS, "stack", "stack_of_steps")
 # `base`: every wrapper meets Adam, and every base a wrapper of gradients and one of steps; one
 # backend is enough for the rest of the product. `some_base`: without that rest. `trained_base`:
 # with a network that is trained, every wrapper meets Adam, and every base L4, which takes its step
@@ -53,13 +52,7 @@ def trained_bases(wrapper):
 FIXTURES = {"base": bases, "some_base": some_bases, "trained_base": trained_bases}
 
 every_wrapper = pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS)
-each_kind = pytest.mark.parametrize(
-    "wrap",
-    [
-        pytest.param(wrap, id=name, marks=[] if name in EVERYDAY else pytest.mark.long)
-        for name, wrap in WRAPPERS.items()
-    ],
-)
+each_kind = pytest.mark.parametrize("wrap", cases.others_long(WRAPPERS, EVERYDAY))
 
 
 def pairs(bases_of):

@@ -4,8 +4,11 @@ import json
 import pathlib
 import runpy
 
+import pytest
+
 import stepwrap
 
+pytestmark = pytest.mark.backend_free
 DOCS = pathlib.Path(__file__).parent.parent / "docs"
 
 

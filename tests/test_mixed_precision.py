@@ -55,7 +55,7 @@ def scaled():
         *((name, LossScaleOptimizer, name) for name in NAMES),
     ]
     for name, scaler, test_id in pairs:
-        marks = [] if name in cases.KINDS else pytest.mark.long
+        marks = [] if name in ("normalized", "l4") else pytest.mark.long
         yield pytest.param(name, scaler, id=test_id, marks=marks)
 
 
