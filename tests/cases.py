@@ -104,6 +104,7 @@ WRAPPERS = {
 # One that transforms gradients, one that takes steps, one that changes weights, and one that makes
 # steps at times only: where a test takes long, these stand for the others in the everyday suite.
 KINDS = ("normalized", "l4", "lookahead", "skip_non_finite")
+EVERYDAY = (*KINDS, "stack", "stack_of_steps")
 
 
 def keeps_state(name):
@@ -123,16 +124,19 @@ def of_other_kinds():
     return {*stepwrap.wrappers.names()} - {*KINDS}
 
 
-def others_long(names, backend="torch", kinds=KINDS):
-    """The names as parameters of a test that takes long: one of each kind in the everyday suite.
+def others_long(values, everyday=KINDS, backend=BACKEND):
+    """Parameters of a test that takes long, marked so but for those that are met every day.
 
-    All others are in the long tests of one backend: where what they show of a wrapper is the same
-    on each, of the one that has nothing to compile.
+    Args:
+        values: Each under its name; or the names alone, which are then the values.
+        everyday: Names.
+        backend: Where all are met; on the others, one of each kind: what is the same code on each.
     """
+    named = values if isinstance(values, dict) else {name: name for name in values}
     return [
-        pytest.param(name, id=name, marks=[] if name in kinds else pytest.mark.long)
-        for name in names
-        if name in kinds or backend == BACKEND
+        pytest.param(value, id=name, marks=[] if name in everyday else pytest.mark.long)
+        for name, value in named.items()
+        if name in (*everyday, *KINDS) or backend == BACKEND
     ]
 
 

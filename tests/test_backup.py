@@ -11,11 +11,12 @@ import pytest
 import cases
 from stepwrap.callbacks import BackupAndRestore
 
+EAGER = dict(jit_compile=False, run_eagerly=True)
 EPOCHS = 2
 
 
 def make_model():
-    return cases.model(cases.AveragedGradient(keras.optimizers.Adam(0.01)))
+    return cases.model(cases.AveragedGradient(keras.optimizers.Adam(0.01)), **EAGER)
 
 
 def contents(folder):

@@ -11,7 +11,7 @@ from keras import ops
 
 import cases
 import stepwrap
-from cases import BACKEND, BASE_OPTIMIZERS, KINDS, WRAPPERS
+from cases import BACKEND, BASE_OPTIMIZERS, EVERYDAY, KINDS, WRAPPERS
 from stepwrap.core import stack
 
 EAGER = dict(jit_compile=False, run_eagerly=True)
@@ -24,7 +24,6 @@ compiled_backend = pytest.mark.skipif(
 
 # What depends on the hook that a wrapper overrides, and not on its formula, is tested every day
 # with one wrapper of each kind and stacks of several; with all others in the long tests.
-EVERYDAY = (*KINDS, "stack", "stack_of_steps")
 # `base`: every wrapper meets Adam, and every base a wrapper of gradients and one of steps; one
 # backend is enough for the rest of the product. `some_base`: without that rest. `compiled_base`:
 # with a network that is trained, every wrapper meets Adam, and every base L4, which takes its step
@@ -72,8 +71,7 @@ every_wrapper = pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS)
 
 def each_kind(backend):
     """Those of every day, and all others in the long tests of that backend."""
-    parameters = cases.others_long(WRAPPERS, backend, EVERYDAY)
-    return pytest.mark.parametrize("name", parameters)
+    return pytest.mark.parametrize("wrap", cases.others_long(WRAPPERS, EVERYDAY, backend))
 
 
 def pairs(bases_of):
@@ -354,14 +352,14 @@ def _learns_digits(base):
 
 @compiled_backend
 @each_kind("jax")
-def test_nothing_is_traced_again_after_the_first_step(name):
-    network = trained(WRAPPERS[name], keras.optimizers.Adam, "compiled")
+def test_nothing_is_traced_again_after_the_first_step(wrap):
+    network = trained(wrap, keras.optimizers.Adam, "compiled")
     assert network.calls_in_all == network.calls > 0
 
 
 @each_kind("torch")
-def test_learning_rate_scheduler(name):
-    network = cases.model(WRAPPERS[name](keras.optimizers.Adam(0.1)), **EAGER)
+def test_learning_rate_scheduler(wrap):
+    network = cases.model(wrap(keras.optimizers.Adam(0.1)), **EAGER)
     rates = [0.1, 0.05, 0.025]
     history = cases.fit(
         network, 3, callbacks=[keras.callbacks.LearningRateScheduler(lambda epoch: rates[epoch])]
@@ -371,8 +369,8 @@ def test_learning_rate_scheduler(name):
 
 
 @each_kind("torch")
-def test_reduce_learning_rate_on_plateau(name):
-    network = cases.model(WRAPPERS[name](keras.optimizers.SGD(0.1)), **EAGER)
+def test_reduce_learning_rate_on_plateau(wrap):
+    network = cases.model(wrap(keras.optimizers.SGD(0.1)), **EAGER)
     callback = keras.callbacks.ReduceLROnPlateau(
         monitor="loss", factor=0.5, patience=1, min_delta=1e9, cooldown=0
     )
@@ -381,9 +379,9 @@ def test_reduce_learning_rate_on_plateau(name):
 
 
 @each_kind("torch")
-def test_learning_rate_schedule(name):
+def test_learning_rate_schedule(wrap):
     schedule = keras.optimizers.schedules.ExponentialDecay(0.1, decay_steps=1, decay_rate=0.5)
-    network = cases.model(WRAPPERS[name](keras.optimizers.SGD(schedule)), **EAGER)
+    network = cases.model(wrap(keras.optimizers.SGD(schedule)), **EAGER)
     cases.fit(network)
     rate = float(ops.convert_to_numpy(network.optimizer.learning_rate))
     steps = 3 // cases.batches_per_step(network.optimizer)
@@ -395,29 +393,29 @@ def test_learning_rate_schedule(name):
 
 
 @each_kind("torch")
-def test_backup_and_restore(name, tmp_path):
+def test_backup_and_restore(wrap, tmp_path):
     class Interrupt(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
             if epoch == 1:
                 raise KeyboardInterrupt
 
-    uninterrupted = cases.model(WRAPPERS[name](keras.optimizers.Adam(0.01)), **EAGER)
+    uninterrupted = cases.model(wrap(keras.optimizers.Adam(0.01)), **EAGER)
     cases.fit(uninterrupted, 2)
 
     def backup():
         return keras.callbacks.BackupAndRestore(tmp_path / "backup")
 
-    interrupted = cases.model(WRAPPERS[name](keras.optimizers.Adam(0.01)), **EAGER)
+    interrupted = cases.model(wrap(keras.optimizers.Adam(0.01)), **EAGER)
     with pytest.raises(KeyboardInterrupt):
         cases.fit(interrupted, 2, callbacks=[backup(), Interrupt()])
-    resumed = cases.model(WRAPPERS[name](keras.optimizers.Adam(0.01)), **EAGER)
+    resumed = cases.model(wrap(keras.optimizers.Adam(0.01)), **EAGER)
     cases.fit(resumed, 2, callbacks=[backup()])
     cases.assert_equal(cases.state(resumed), cases.state(uninterrupted))
 
 
 @each_kind("torch")
-def test_train_on_batch_counts_iterations(name):
-    network = cases.model(WRAPPERS[name](keras.optimizers.Adam(0.01)), **EAGER)
+def test_train_on_batch_counts_iterations(wrap):
+    network = cases.model(wrap(keras.optimizers.Adam(0.01)), **EAGER)
     x, y = cases.data()
     before = network.train_on_batch(x, y)
     for _ in range(9):
@@ -430,9 +428,9 @@ def test_train_on_batch_counts_iterations(name):
 @pytest.mark.long
 @compiled_backend
 @each_kind("jax")
-def test_several_steps_in_one_execution(name):
+def test_several_steps_in_one_execution(wrap):
     networks = [
-        cases.model(WRAPPERS[name](keras.optimizers.Adam(0.01)), steps_per_execution=steps)
+        cases.model(wrap(keras.optimizers.Adam(0.01)), steps_per_execution=steps)
         for steps in (1, 3)
     ]
     for network in networks:

@@ -7,8 +7,8 @@ import runpy
 import pytest
 
 import stepwrap
-from cases import BACKEND
 
+pytestmark = pytest.mark.backend_free
 DOCS = pathlib.Path(__file__).parent.parent / "docs"
 
 
@@ -34,7 +34,6 @@ def test_the_page_is_made_from_the_largest_differences(tmp_path):
 
 
 @pytest.mark.long
-@pytest.mark.skipif(BACKEND != "torch", reason="one backend is enough to read a page")
 def test_the_page_has_every_wrapper_and_setting():
     header, _, *rows = [
         [cell.strip(" `") for cell in line.strip()[1:-1].split("|")]
