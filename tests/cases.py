@@ -138,6 +138,11 @@ def others_long(values, everyday=KINDS):
     ]
 
 
+def of_a_peer_on(backend):
+    """A test every day on the backend of its peer; elsewhere importing that takes seconds."""
+    return (lambda test: test) if backend == BACKEND else pytest.mark.long
+
+
 def _base_optimizers():
     """Every optimizer of this Keras version, with the variants that take another path."""
     cases = {
