@@ -12,7 +12,8 @@ from keras import ops
 
 from ...backends import current as backend
 from ...backends import keras_private
-from ...core.optimizer_wrapper import OptimizerWrapper, Tensor, Variable, is_overwritten
+from ...core.batch import is_overwritten
+from ...core.optimizer_wrapper import OptimizerWrapper, Tensor, Variable
 from ...toolkit.slots import Slots
 
 _BESIDE = "beside_"  # the keys of a saved file for what goes along with the weights
