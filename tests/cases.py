@@ -124,17 +124,16 @@ def of_other_kinds():
     return {*stepwrap.wrappers.names()} - {*KINDS}
 
 
-def others_long(values, everyday=KINDS):
-    """Parameters of a test that takes long, marked so but for those that are met every day.
+def others_long(names, everyday=KINDS):
+    """The names as parameters of a test that takes long, marked so but for those of every day."""
+    return values_long({name: name for name in names}, everyday)
 
-    Args:
-        values: Each under its name; or the names alone, which are then the values.
-        everyday: Names.
-    """
-    named = values if isinstance(values, dict) else {name: name for name in values}
+
+def values_long(values, everyday):
+    """The same of what has these names."""
     return [
         pytest.param(value, id=name, marks=[] if name in everyday else pytest.mark.long)
-        for name, value in named.items()
+        for name, value in values.items()
     ]
 
 

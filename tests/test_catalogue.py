@@ -52,7 +52,7 @@ def trained_bases(wrapper):
 FIXTURES = {"base": bases, "some_base": some_bases, "trained_base": trained_bases}
 
 every_wrapper = pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS)
-each_kind = pytest.mark.parametrize("wrap", cases.others_long(WRAPPERS, EVERYDAY))
+each_kind = pytest.mark.parametrize("wrap", cases.values_long(WRAPPERS, EVERYDAY))
 
 
 def pairs(bases_of):

@@ -86,7 +86,7 @@ def assert_close(actual, expected, tolerance=1e-6):
 
 hyper_parameters = pytest.mark.parametrize(
     "hyper_parameters",
-    cases.others_long({str(each): each for each in HYPER_PARAMETERS}, ["{}", "{'beta_2': 0.6}"]),
+    cases.values_long({str(each): each for each in HYPER_PARAMETERS}, ["{}", "{'beta_2': 0.6}"]),
 )
 
 
