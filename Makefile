@@ -1,7 +1,8 @@
 # Everything from a fresh clone, with Python 3.11 or newer and make:
 #   make demo           train, plot, save and load on handwritten digits (about a minute)
-#   make test           style and the whole test suite;  make test BACKEND=jax|torch  on another backend
-#   make test-long      what takes minutes: replicas, processes, kills, 20,000 steps;  BACKEND as above
+#   make quick          the tests of what you have changed since the branch main, in seconds
+#   make test           style and the everyday test suite;  make test BACKEND=jax|torch  on another backend
+#   make test-long      the rest: all wrappers, replicas, processes, kills, 20,000 steps;  BACKEND as above
 #   make test-oldest    the suite on the oldest Keras and TensorFlow that are supported, one wrapper of each kind,
 #                       where TensorFlow is installed as tensorflow-cpu
 #   make test-tensorflow-cpu  the command there
@@ -33,19 +34,24 @@ OLDEST = $(shell $(PYTHON) -c 'import tomllib; project = tomllib.load(open("pypr
 # First, so that no worker is left alone with it at the end.
 LONGEST = tests/test_soak.py
 
-.PHONY: demo test test-long test-oldest test-tensorflow-cpu differences catalogue bench images l4 reproduce clean
+.PHONY: demo quick test test-long test-oldest test-tensorflow-cpu differences catalogue bench images l4 reproduce clean
 
 demo: $(VENV)/.installed-$(BACKEND)
 	$(BIN)/python -m stepwrap demo
 
+quick: $(VENV)/.installed-$(BACKEND)
+	$(BIN)/python tests/quick.py
+
+# Tests that share a trained network stand side by side: worksteal leaves them to one worker.
 test: $(VENV)/.installed-$(BACKEND)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not long"
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not long"
 
 test-long: $(VENV)/.installed-$(BACKEND)
 	mkdir -p output
-	$(BIN)/python -m pytest -q -n $(WORKERS) -m long --differences=output/differences.jsonl $(LONGEST) tests
+	$(BIN)/python -m pytest -q -n $(WORKERS) -m "long or hypothesis" --hypothesis-profile=all \
+		--differences=output/differences.jsonl $(LONGEST) tests
 
 test-oldest: $(VENV)-oldest/.installed
 	$(VENV)-oldest/bin/python -m pytest -q -n $(WORKERS) -m "not long" --one-of-each-kind

@@ -124,20 +124,29 @@ def of_other_kinds():
     return {*stepwrap.wrappers.names()} - {*KINDS}
 
 
-def others_long(values, everyday=KINDS, backend=BACKEND):
-    """Parameters of a test that takes long, marked so but for those that are met every day.
+def others_long(names, everyday=KINDS, backend=BACKEND):
+    """The names as parameters of a test that takes long, marked so but for those of every day.
 
     Args:
-        values: Each under its name; or the names alone, which are then the values.
-        everyday: Names.
+        names: All of them.
+        everyday: Those of every day.
         backend: Where all are met; on the others, one of each kind: what is the same code on each.
     """
-    named = values if isinstance(values, dict) else {name: name for name in values}
+    return values_long({name: name for name in names}, everyday, backend)
+
+
+def values_long(values, everyday, backend=BACKEND):
+    """The same of what has these names."""
     return [
         pytest.param(value, id=name, marks=[] if name in everyday else pytest.mark.long)
-        for name, value in named.items()
+        for name, value in values.items()
         if name in (*everyday, *KINDS) or backend == BACKEND
     ]
+
+
+def of_a_peer_on(backend):
+    """A test every day on the backend of its peer; elsewhere importing that takes seconds."""
+    return (lambda test: test) if backend == BACKEND else pytest.mark.long
 
 
 def _base_optimizers():

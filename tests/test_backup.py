@@ -172,7 +172,7 @@ def test_how_many_backups_are_kept(double_checkpoint, kept, tmp_path):
 
 
 @pytest.mark.parametrize("damaged", ["latest.weights.h5", "training_metadata.json"])
-@pytest.mark.parametrize("rest", [0, 20])
+@pytest.mark.parametrize("rest", [0, pytest.param(20, marks=pytest.mark.long)])
 def test_a_damaged_backup_is_passed_over(damaged, rest, tmp_path):
     uninterrupted = make_model()
     cases.fit(uninterrupted, 4)

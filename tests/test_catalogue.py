@@ -71,7 +71,7 @@ every_wrapper = pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS)
 
 def each_kind(backend):
     """Those of every day, and all others in the long tests of that backend."""
-    return pytest.mark.parametrize("wrap", cases.others_long(WRAPPERS, EVERYDAY, backend))
+    return pytest.mark.parametrize("wrap", cases.values_long(WRAPPERS, EVERYDAY, backend))
 
 
 def pairs(bases_of):

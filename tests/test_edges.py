@@ -15,7 +15,7 @@ from cases import BACKEND, WRAPPERS
 EAGER = dict(jit_compile=False, run_eagerly=True)
 
 all_wrappers = pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS)
-each_kind = pytest.mark.parametrize("wrap", cases.others_long(WRAPPERS, cases.EVERYDAY, "torch"))
+each_kind = pytest.mark.parametrize("wrap", cases.values_long(WRAPPERS, cases.EVERYDAY, "torch"))
 
 
 # Float8: Keras hands the new scales of a layer to the optimizer as "gradients".
@@ -45,7 +45,7 @@ def float8_scales_after(optimizer, batches=1):
 SOME = {name: WRAPPERS[name] for name in ("skip_non_finite", "stack", "stack_of_steps")}
 
 
-@pytest.mark.parametrize("wrap", cases.others_long(SOME, everyday=["stack_of_steps"]))
+@pytest.mark.parametrize("wrap", cases.values_long(SOME, everyday=["stack_of_steps"]))
 def test_float8_scales_are_those_of_the_bare_optimizer(wrap):
     bare = float8_scales_after(keras.optimizers.SGD(0.1))
     assert len(bare) == 6

@@ -50,7 +50,7 @@ def test_every_variable_is_listed_once(name, slow_state):
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="the others write to variables")
-@pytest.mark.parametrize("name", cases.others_long([*WRAPPERS]))
+@pytest.mark.parametrize("name", cases.others_long(WRAPPERS))
 def test_every_buffer_of_a_compiled_step_is_written_in_place(name):
     """JAX pairs donated buffers with results by shape, in order: each must get its own."""
     import jax
@@ -131,7 +131,7 @@ only_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="others com
 
 
 @only_tensorflow
-@pytest.mark.parametrize("name", cases.others_long([*WRAPPERS], ("normalized", "l4")))
+@pytest.mark.parametrize("name", cases.others_long(WRAPPERS, ("normalized", "l4")))
 def test_a_compiled_update_is_the_same(name):
     wrap = WRAPPERS[name]
     optimizer = wrap(keras.optimizers.Adam(0.01))

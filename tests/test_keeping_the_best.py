@@ -23,7 +23,7 @@ WRAPPERS = {
     "stochastic_weight_average": lambda inner: StochasticWeightAverage(inner, 0, 3),
 }
 each = pytest.mark.parametrize(
-    "wrap", cases.others_long(WRAPPERS, everyday=["slow weights", "moving_average"])
+    "wrap", cases.values_long(WRAPPERS, everyday=["slow weights", "moving_average"])
 )
 two = pytest.mark.parametrize(
     "wrap", [WRAPPERS["lookahead"], WRAPPERS["moving_average"]], ids=["lookahead", "moving_average"]

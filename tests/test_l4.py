@@ -78,7 +78,7 @@ def test_the_rule_on_every_optimizer(name, float64):
 
 @pytest.mark.parametrize(
     "make",
-    cases.others_long(
+    cases.values_long(
         {
             "SGD": keras.optimizers.SGD,
             "momentum": lambda rate: keras.optimizers.SGD(rate, momentum=0.9),
@@ -247,14 +247,14 @@ INNER = {
 }
 
 
-@pytest.mark.parametrize("inner", cases.others_long([*INNER], ("adamw", "stack")))
+@pytest.mark.parametrize("inner", cases.others_long(INNER, ("adamw", "stack")))
 @pytest.mark.parametrize("bad", [np.nan, -np.inf])
 def test_a_loss_that_is_not_finite(inner, bad):
     gradients = cases.gradients(cases.variables(), 3)
     assert_no_step(stepwrap.L4Wrapper(INNER[inner]()), gradients, loss=bad, state_unchanged=True)
 
 
-@pytest.mark.parametrize("inner", cases.others_long([*INNER], ("adamw", "stack")))
+@pytest.mark.parametrize("inner", cases.others_long(INNER, ("adamw", "stack")))
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_gradient_that_is_not_finite(inner, bad):
     gradients = cases.values(cases.gradients(cases.variables(), 3))
@@ -458,7 +458,7 @@ def test_what_can_be_read_before_and_after():
 @pytest.mark.parametrize("give_loss", ["scale_loss", "apply"])
 @pytest.mark.parametrize(
     "make",
-    cases.others_long(
+    cases.values_long(
         {
             "L4Wrapper": lambda: stepwrap.L4Wrapper("adam"),
             "L4Adam": stepwrap.L4Adam,

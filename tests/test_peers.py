@@ -21,13 +21,7 @@ STEPS = 8
 SHAPES = {"vector": (4,), "kernel": (5, 3), "sequence": (3, 2, 4), "image": (3, 3, 2, 4)}
 TOLERANCE = 1e-6  # of the largest weight
 
-
-def of_a_peer_on(backend):
-    """A test every day on the backend of its peer; elsewhere importing that takes seconds."""
-    return (lambda test: test) if backend == cases.BACKEND else pytest.mark.long
-
-
-of_optax, of_pytorch_optimizer = of_a_peer_on("jax"), of_a_peer_on("torch")
+of_optax, of_pytorch_optimizer = cases.of_a_peer_on("jax"), cases.of_a_peer_on("torch")
 
 
 def arrays(seed, shapes=SHAPES):
