@@ -92,6 +92,7 @@ WRAPPERS = {
 # One that transforms gradients, one that takes steps, one that changes weights, and one that makes
 # steps at times only: where a test takes long, these stand for the others in the everyday suite.
 KINDS = ("normalized", "l4", "lookahead", "skip_non_finite")
+EVERYDAY = (*KINDS, "stack", "stack_of_steps")
 
 
 def keeps_state(name):
@@ -111,12 +112,29 @@ def of_other_kinds():
     return {*stepwrap.wrappers.names()} - {*KINDS}
 
 
-def others_long(names):
-    """The names as parameters of a test that takes long, marked so but for one of each kind."""
+def others_long(names, everyday=KINDS, backend=BACKEND):
+    """The names as parameters of a test that takes long, marked so but for those of every day.
+
+    Args:
+        names: All of them.
+        everyday: Those of every day.
+        backend: Where all are met; on the others, one of each kind: what is the same code on each.
+    """
+    return values_long({name: name for name in names}, everyday, backend)
+
+
+def values_long(values, everyday, backend=BACKEND):
+    """The same of what has these names."""
     return [
-        pytest.param(name, id=name, marks=[] if name in KINDS else pytest.mark.long)
-        for name in names
+        pytest.param(value, id=name, marks=[] if name in everyday else pytest.mark.long)
+        for name, value in values.items()
+        if name in (*everyday, *KINDS) or backend == BACKEND
     ]
+
+
+def of_a_peer_on(backend):
+    """A test every day on the backend of its peer; elsewhere importing that takes seconds."""
+    return (lambda test: test) if backend == BACKEND else pytest.mark.long
 
 
 def _base_optimizers():

@@ -8,6 +8,7 @@ import pytest
 
 import stepwrap
 
+pytestmark = pytest.mark.backend_free
 DOCS = pathlib.Path(__file__).parent.parent / "docs"
 
 

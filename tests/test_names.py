@@ -11,6 +11,8 @@ from stepwrap import optimizers, wrappers
 from stepwrap.catalogue import Catalogue, SavedClasses, snake_case
 from stepwrap.optimizers.keras_classes import keras_optimizer_classes
 
+pytestmark = pytest.mark.backend_free
+
 
 @pytest.fixture(autouse=True)
 def clean_catalogues():

@@ -60,7 +60,13 @@ def assert_close(actual, expected, tolerance=1e-6):
     assert max(np.max(np.abs(difference)) for difference in differences) <= tolerance * largest
 
 
-@pytest.mark.parametrize("hyper_parameters", HYPER_PARAMETERS, ids=str)
+hyper_parameters = pytest.mark.parametrize(
+    "hyper_parameters",
+    cases.values_long({str(each): each for each in HYPER_PARAMETERS}, ["{}", "{'beta_2': 0.6}"]),
+)
+
+
+@hyper_parameters
 def test_every_step_is_that_of_the_formula(hyper_parameters):
     actual = steps_of(RAdam(RATE, **hyper_parameters), 120)
     for one, other in zip(actual, reference_steps(120, **hyper_parameters), strict=True):
@@ -68,7 +74,7 @@ def test_every_step_is_that_of_the_formula(hyper_parameters):
 
 
 @pytest.mark.skipif(BACKEND == "jax", reason="Keras keeps 64-bit numbers from JAX")
-@pytest.mark.parametrize("hyper_parameters", HYPER_PARAMETERS, ids=str)
+@hyper_parameters
 def test_every_step_in_float64(hyper_parameters):
     actual = steps_of(RAdam(RATE, **hyper_parameters), 40, "float64")
     for one, other in zip(actual, reference_steps(40, **hyper_parameters), strict=True):
@@ -157,6 +163,7 @@ def torch_weights(count, start, learning_rate, beta_1, beta_2, epsilon, weight_d
         yield before, [weight.numpy().copy() for weight in weights]
 
 
+@cases.of_a_peer_on("torch")
 @pytest.mark.parametrize(
     "hyper_parameters",
     [
