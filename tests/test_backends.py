@@ -10,19 +10,23 @@ import pytest
 from keras import ops
 
 from cases import compiled
-from stepwrap.backends import _interface, current
+from stepwrap.backends import current, flow, kernels, reference, replicas
 
 
-def test_the_backend_has_the_whole_interface():
-    functions = inspect.getmembers(_interface.Backend, inspect.isfunction)
-    expected = {
-        name: list(inspect.signature(function).parameters)[1:]
-        for name, function in functions
-        if not name.startswith("_")
-    }
-    assert expected
-    for name, parameters in expected.items():
-        assert list(inspect.signature(getattr(current, name)).parameters) == parameters
+ALTITUDES = [
+    (replicas, reference.Replicas),
+    (flow, reference.Flow),
+    (kernels, reference.Kernels),
+]
+
+
+@pytest.mark.parametrize(("own", "base"), ALTITUDES)
+def test_a_backend_has_the_interface_of_the_reference_and_nothing_more(own, base):
+    assert isinstance(own, base)
+    for name, function in inspect.getmembers(type(own), inspect.isfunction):
+        if not name.startswith("_"):
+            expected = inspect.signature(getattr(base, name)).parameters
+            assert list(inspect.signature(function).parameters) == list(expected)
 
 
 @pytest.mark.parametrize("last", [1.0, np.inf, -np.inf, np.nan])
