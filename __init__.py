@@ -2,14 +2,15 @@
 
 from importlib.metadata import version
 
-from . import command_arguments, hidden_messages
+from .command import arguments as command_arguments
+from .command import messages as hidden_messages
 
 if command_arguments.are_of_this_process():
     command_arguments.prepare()  # before Keras, which loads a backend
     hidden_messages.hide()
 
-from . import callbacks, checks, normalizers, old_names, optimizers, presets, wrappers
-from .optimizers import RAdam
+from . import callbacks, checks, normalizers, optimizers, presets, wrappers
+from .optimizers import RAdam, old_names
 from .text import chain, describe, parse
 from .wrappers import (
     AdaptiveGradientClipping,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from . import hidden_messages
+from .command import messages as hidden_messages
 
 
 def main() -> int:

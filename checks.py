@@ -1,9 +1,8 @@
-"""Checks of arguments: each returns the accepted value or raises an error with the remedy."""
+"""Checks of plain values: each returns the accepted value or raises an error with the remedy."""
 
 from __future__ import annotations
 
 import difflib
-import inspect
 import math
 import numbers
 import os
@@ -14,8 +13,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
-
-from . import keras_private, old_names, stack, text_form
 
 
 def choice(argument: str, value: Any, options: Sequence[str]) -> str:
@@ -68,7 +65,7 @@ def number(
     wanted = f"`{argument}` must be a finite number{' ' if bounds else ''}{' and '.join(bounds)}."
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(
-            f"{wanted} Received: {argument}={_brief(value)} of type {type(value).__name__}."
+            f"{wanted} Received: {argument}={brief(value)} of type {type(value).__name__}."
         )
     if not (math.isfinite(value) and above < value < below and least <= value <= most):
         raise ValueError(f"{wanted} Received: {argument}={value!r}.")
@@ -87,7 +84,7 @@ def seed(argument: str, value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(
             f"`{argument}` must be a whole number of at least 0, or None. "
-            f"Received: {argument}={_brief(value)} of type {type(value).__name__}."
+            f"Received: {argument}={brief(value)} of type {type(value).__name__}."
         )
     if value < 0:
         raise ValueError(
@@ -102,7 +99,7 @@ def flag(argument: str, value: Any) -> bool:
     if not isinstance(value, bool):
         raise TypeError(
             f"`{argument}` must be True or False. "
-            f"Received: {argument}={_brief(value)} of type {type(value).__name__}."
+            f"Received: {argument}={brief(value)} of type {type(value).__name__}."
         )
     return value
 
@@ -112,7 +109,7 @@ def count(argument: str, value: Any, *, least: int = 1) -> int:
     wanted = f"`{argument}` must be a whole number {'above' if least else 'of at least'} 0."
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(
-            f"{wanted} Received: {argument}={_brief(value)} of type {type(value).__name__}."
+            f"{wanted} Received: {argument}={brief(value)} of type {type(value).__name__}."
         )
     if value < least:
         raise ValueError(f"{wanted} Received: {argument}={value!r}.")
@@ -124,7 +121,7 @@ def patterns(argument: str, value: Any) -> list[str]:
     wanted = f"`{argument}` must be a regular expression, such as 'bias', or a list of them."
     given = [value] if isinstance(value, str) else value
     if not isinstance(given, list | tuple) or not all(isinstance(one, str) for one in given):
-        raise TypeError(f"{wanted} Received: {argument}={_brief(value)}.")
+        raise TypeError(f"{wanted} Received: {argument}={brief(value)}.")
     for pattern in given:
         try:
             re.compile(pattern)
@@ -138,7 +135,7 @@ def new_file(argument: str, value: Any) -> pathlib.Path:
     if not isinstance(value, str | os.PathLike):
         raise TypeError(
             f"`{argument}` must be the path of a file. "
-            f"Received: {_brief(value)} of type {type(value).__name__}."
+            f"Received: {brief(value)} of type {type(value).__name__}."
         )
     path = pathlib.Path(value)
     if path.is_dir() or not path.parent.is_dir():
@@ -170,157 +167,6 @@ def function(argument: str, value: Any) -> Any:
             f"Received: {value!r} of type {type(value).__name__}."
         )
     return value
-
-
-def optimizer(value: Any) -> keras.optimizers.Optimizer:
-    """The Keras optimizer that an instance, a text or a config stands for."""
-    if isinstance(value, keras.optimizers.Optimizer):
-        return value
-    if isinstance(value, str):
-        return _optimizer_of_text(value)
-    if isinstance(value, dict):
-        if "class_name" not in value:
-            raise ValueError(
-                "`inner_optimizer` given as a config must have a 'class_name', as "
-                f"`keras.optimizers.serialize` writes it. Received: {value!r}"
-            )
-        return keras.optimizers.get(keras_private.with_public_classes(value))
-    if inspect.isclass(value):
-        raise TypeError(
-            "`inner_optimizer` must be an optimizer, not a class. "
-            f"Received: {value!r}. Write `{value.__name__}()` to make an instance of it."
-        )
-    raise TypeError(
-        "`inner_optimizer` must be a Keras optimizer, such as `keras.optimizers.Adam(1e-3)`, "
-        "a text, such as 'adam(1e-3) | normalized', or its config. "
-        f"Received: {_brief(value)} of type {_qualified_name(type(value))}."
-    )
-
-
-def _optimizer_of_text(text: str) -> keras.optimizers.Optimizer:
-    try:
-        return text_form.read(text)
-    except (TypeError, ValueError) as error:
-        if keras.saving.get_registered_object(text) is not None:
-            return keras.optimizers.get(text)  # a class that the user registered with Keras
-        raise type(error)(f"`inner_optimizer`, given as a text: {error}") from error
-
-
-def keras_optimizer_classes() -> list[type[keras.optimizers.Optimizer]]:
-    """Every optimizer class that this version of Keras has, wrappers of its own included."""
-    return [
-        value
-        for _, value in sorted(vars(keras.optimizers).items())
-        if inspect.isclass(value)
-        and issubclass(value, keras.optimizers.Optimizer)
-        and value is not keras.optimizers.Optimizer
-    ]
-
-
-def wrappable(wrapper: Any, inner_optimizer: keras.optimizers.Optimizer) -> None:
-    """Refuses inner optimizers that would make a wrapper see or do something wrong."""
-    for member in stack.walk(inner_optimizer):
-        _member(wrapper, member)
-    sees_true_gradients(type(wrapper).__name__, inner_optimizer)
-
-
-def _member(wrapper: Any, member: keras.optimizers.Optimizer) -> None:
-    name, inside = type(wrapper).__name__, type(member).__name__
-    remedy = f"Write `{inside}({name}(...), ...)`."
-
-    def does(optimizer: Any, *hooks: str) -> bool:
-        return hasattr(optimizer, "overrides") and any(map(optimizer.overrides, hooks))
-
-    if isinstance(member, keras.optimizers.LossScaleOptimizer):
-        raise ValueError(
-            f"`inner_optimizer` must not be a LossScaleOptimizer: {name} would see scaled "
-            f"gradients. Put the loss scaler outside: "
-            f"`stepwrap.LossScaleOptimizer({name}(...))`."
-        )
-    if wrapper.takes_steps and not stack.parts(member):
-        averages_what_is_written(name, member, member.use_ema)
-    if wrapper.takes_steps and does(member, "after_step"):
-        raise ValueError(
-            f"{inside} works on the weights after the step, which {name} around it would not have "
-            f"written yet, so it must stand outside. {remedy}"
-        )
-    if (wrapper.takes_steps or does(wrapper, "after_step")) and does(member, "apply_inner"):
-        raise ValueError(
-            f"{inside} runs the optimizer inside on some steps only, so {name}, which does "
-            f"something at every step, cannot stand around it. {remedy}"
-        )
-    if getattr(member, "stands_outermost", False) and (
-        wrapper.takes_steps or does(wrapper, "transform_gradients", "after_step")
-    ):
-        raise ValueError(
-            f"{inside} must stand outermost: inside {name} it would be given what {name} "
-            f"makes of every batch. {remedy}"
-        )
-
-
-def averages_what_is_written(name: str, inside: keras.optimizers.Optimizer, use_ema: bool) -> None:
-    """Refuses averages of weights inside of a wrapper, of that name, that takes steps."""
-    if use_ema:
-        raise ValueError(
-            f"`use_ema=True` on {type(inside).__name__} would average weights that are never "
-            f"written, for {name} changes the step on its way to the weights. Leave it out and "
-            f"average outside: `stepwrap.MovingAverage({name}(...))`."
-        )
-
-
-def sees_true_gradients(name: str, inner_optimizer: keras.optimizers.Optimizer) -> None:
-    """Refuses what divides or withholds the gradients inside of the wrapper with that name."""
-    for member in stack.walk(inner_optimizer):
-        inside = type(member).__name__
-        if member.loss_scale_factor is not None:
-            raise ValueError(
-                f"`loss_scale_factor={member.loss_scale_factor}` on {inside} would divide the "
-                f"gradients by it, though {name} around it does not multiply the loss. Leave it "
-                f"out and put `stepwrap.LossScaleOptimizer` around {name}."
-            )
-        if member.gradient_accumulation_steps is not None:
-            steps = member.gradient_accumulation_steps
-            raise ValueError(
-                f"`gradient_accumulation_steps={steps}` on {inside} would let {name} see the "
-                "gradient of every micro-batch rather than their mean. Leave it out and write "
-                f"`stepwrap.GradientAccumulation({name}(...), steps={steps})`."
-            )
-
-
-def arguments(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """Refuses keyword arguments that a wrapper does not have, and says where they belong."""
-    accepted = inspect.signature(cls.__init__).parameters
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted.values()):
-        return
-    for name in kwargs:
-        if name in accepted:
-            continue
-        inner_optimizer = args[0] if args else kwargs.get("inner_optimizer")
-        own = [parameter for parameter in accepted if parameter != "self"]
-        remedy = nearest(name, own) or f" It takes: {listed(own)}."
-        owner = _owner_of_argument(name, inner_optimizer)
-        if hint := old_names.hint_for_argument(cls, name):
-            remedy = hint
-        elif owner is not None:
-            remedy = (
-                f" It belongs to the inner optimizer: "
-                f"`{cls.__name__}({owner}({name}={kwargs[name]!r}), ...)`."
-            )
-        raise TypeError(f"{cls.__name__} has no argument `{name}`.{remedy}")
-
-
-def _owner_of_argument(name: str, inner_optimizer: Any) -> str | None:
-    """The name of the innermost optimizer's class if that has the argument."""
-    while hasattr(inner_optimizer, "inner_optimizer"):
-        inner_optimizer = inner_optimizer.inner_optimizer
-    cls = keras.optimizers.Optimizer
-    if isinstance(inner_optimizer, str):
-        known = {cls.__name__.lower(): cls for cls in keras_optimizer_classes()}
-        base = re.match(r"\s*(\w*)", inner_optimizer)[1]
-        cls = known.get(base.lower(), cls)
-    elif isinstance(inner_optimizer, keras.optimizers.Optimizer):
-        cls = type(inner_optimizer)
-    return cls.__name__ if name in inspect.signature(cls.__init__).parameters else None
 
 
 def same_form(what: str, results: Sequence[Any], models: Sequence[Any], model: str) -> None:
@@ -406,13 +252,15 @@ def listed(names: Iterable[str]) -> str:
 
 def _form(value: Any) -> str:
     if getattr(value, "shape", None) is None or getattr(value, "dtype", None) is None:
-        return f"{_brief(value)} of type {_qualified_name(type(value))}"
+        return f"{brief(value)} of type {qualified_name(type(value))}"
     return f"shape {tuple(value.shape)} and dtype {keras.backend.standardize_dtype(value.dtype)}"
 
 
-def _brief(value: Any) -> str:
+def brief(value: Any) -> str:
+    """Return a value as an error shows it, on one line and not too long."""
     return " ".join(reprlib.repr(value).split())
 
 
-def _qualified_name(cls: type) -> str:
+def qualified_name(cls: type) -> str:
+    """Return the name of a class with that of its module."""
     return f"{cls.__module__}.{cls.__qualname__}"

@@ -19,7 +19,8 @@ from typing import Any
 import keras
 from keras.optimizers.schedules import LearningRateSchedule
 
-from . import checks, old_names, optimizers, wrappers
+from . import checks, optimizers, wrappers
+from .optimizers import old_names
 from .optimizers.catalogue import base_optimizer
 from .text import chain
 from .text.arguments import arguments_of

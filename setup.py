@@ -4,13 +4,19 @@ from setuptools import find_packages, setup
 
 SUBPACKAGES = find_packages(
     include=[
-        "wrappers",
-        "optimizers",
-        "normalizers",
-        "text",
         "backends",
+        "backends.*",
+        "callbacks",
+        "command",
+        "core",
         "experiments",
         "experiments.*",
+        "normalizers",
+        "optimizers",
+        "text",
+        "toolkit",
+        "wrappers",
+        "wrappers.*",
     ]
 )
 

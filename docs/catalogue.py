@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 import stepwrap
-from stepwrap.sparse import keeps_rows
+from stepwrap.core.sparse import keeps_rows
 
 # What `SGD` needs to be wrapped in those that cannot do without an argument.
 REQUIRED = {"coupled_weight_decay": {"rate": 1e-4}, "step_clipping": {"max_norm": 1.0}}

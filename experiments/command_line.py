@@ -14,7 +14,7 @@ import rich.console
 import rich.markup
 import rich.table
 
-from ..command_arguments import check_installed, parse
+from ..command.arguments import check_installed, parse
 from ..optimizers import catalogue as optimizers
 from ..wrappers import catalogue as wrappers
 from . import demo

@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from .. import stack
+from ..core import stack
 from .digests import digest, is_of_a_library, keras_config, without_counts
 from .task import Task
 from .training import seeded_model

@@ -9,9 +9,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from .. import stack
 from ..backends import current as backend
-from ..wrappers.optimizer_wrapper import OptimizerWrapper
+from ..core import stack
+from ..core.optimizer_wrapper import OptimizerWrapper
 
 Tensor = Any
 Variable = Any

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import rich.console
 
-from ..command_arguments import checked_learning_rates
+from ..command.arguments import checked_learning_rates
 from . import tables
 from .comparison import Comparison
 from .pictures import Curve, Panel, draw

@@ -9,8 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from .. import stack
-from ..skip_tally import StalledError
+from ..core import stack
+from ..toolkit.skip_tally import StalledError
 from .record import Record
 from .step_trace import QUANTITIES, StepTrace, TraceReader, traced
 from .task import Task

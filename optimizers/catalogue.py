@@ -1,26 +1,24 @@
-"""The catalogue of base optimizers by name: Keras' and stepwrap's own, presets, and users'."""
+"""The catalogue of base optimizers by name: Keras', and those that enter themselves.
+
+These are stepwrap's own, presets, and users'.
+"""
 
 from __future__ import annotations
 
 import keras
 
-from .. import checks
 from ..catalogue import Catalogue
-from ..wrappers import L4Adam, L4Mom
+from .keras_classes import keras_optimizer_classes
 
 _KERAS = {
     cls.__name__.lower(): cls
-    for cls in checks.keras_optimizer_classes()
+    for cls in keras_optimizer_classes()
     if cls.__name__ not in ("MultiOptimizer", "LossScaleOptimizer")  # around other optimizers
 }
 if "lamb" in _KERAS:
     _KERAS["keras_lamb"] = _KERAS.pop("lamb")  # `lamb` is a preset
 
-_catalogue = Catalogue(
-    "base optimizer",
-    keras.optimizers.Optimizer,
-    {**_KERAS, "l4adam": L4Adam, "l4mom": L4Mom},
-)
+_catalogue = Catalogue("base optimizer", keras.optimizers.Optimizer, _KERAS)
 
 base_optimizer = _catalogue.built_in
 register = _catalogue.register

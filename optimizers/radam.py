@@ -9,10 +9,12 @@ from typing import Any, Self
 import keras
 from keras import ops
 
-from .. import checks, keras_private
+from .. import checks
 from ..backends import current as backend
-from ..slots import scalar, scalar_dtype
+from ..backends import keras_private
+from ..toolkit.slots import scalar, scalar_dtype
 from .catalogue import base_optimizer
+from .unknown_arguments import refuse_unknown_arguments
 
 Tensor = Any
 Variable = Any
@@ -70,7 +72,7 @@ class RAdam(keras.optimizers.Optimizer):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Refuses unknown arguments, with what they are called here."""
-        checks.arguments(cls, args, kwargs)
+        refuse_unknown_arguments(cls, args, kwargs)
         return super().__new__(cls)
 
     def __init__(

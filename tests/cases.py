@@ -9,7 +9,8 @@ import pytest
 from keras import ops
 
 import stepwrap
-from stepwrap import checks, stack
+from stepwrap.core import stack
+from stepwrap.optimizers.keras_classes import keras_optimizer_classes
 
 BACKEND = keras.backend.backend()
 
@@ -141,7 +142,7 @@ def _base_optimizers():
         "L4Adam": stepwrap.L4Adam,
         "L4Mom": stepwrap.L4Mom,
     }
-    for cls in checks.keras_optimizer_classes():
+    for cls in keras_optimizer_classes():
         if cls.__name__ == "MultiOptimizer":
             cases[cls.__name__] = _multi_optimizer
         elif cls is not keras.optimizers.LossScaleOptimizer:  # scales the loss: stands outside

@@ -12,7 +12,6 @@ from keras import ops
 from cases import compiled
 from stepwrap.backends import current, flow, kernels, reference, replicas
 
-
 ALTITUDES = [
     (replicas, reference.Replicas),
     (flow, reference.Flow),

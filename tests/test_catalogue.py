@@ -10,7 +10,7 @@ from keras import ops
 import cases
 import stepwrap
 from cases import BACKEND, BASE_OPTIMIZERS, WRAPPERS
-from stepwrap import stack
+from stepwrap.core import stack
 
 COMPILED = dict(jit_compile=True)
 GRAPH = dict(jit_compile=False)

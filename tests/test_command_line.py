@@ -18,7 +18,9 @@ import stepwrap
 import stepwrap.__main__ as program
 from cases import BACKEND
 from pretended_training import pretend_training
-from stepwrap import command_arguments, hidden_messages, optimizers, wrappers
+from stepwrap import optimizers, wrappers
+from stepwrap.command import arguments as command_arguments
+from stepwrap.command import messages as hidden_messages
 from stepwrap.experiments import command_line
 from stepwrap.experiments.reproductions import catalogue as reproductions
 from stepwrap.experiments.tasks import catalogue as tasks

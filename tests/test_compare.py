@@ -26,7 +26,7 @@ import rich.console
 import stepwrap
 from cases import BACKEND
 from pretended_training import pretend_training
-from stepwrap.command_arguments import parse_learning_rates
+from stepwrap.command.arguments import parse_learning_rates
 from stepwrap.experiments import (
     Comparison,
     Record,

@@ -101,7 +101,7 @@ def test_l4_takes_the_average_that_adam_keeps(inner, arguments, keeps_its_own):
 @pytest.mark.parametrize("wrapped", [keras.optimizers.Adam, keras.optimizers.AdamW])
 def test_the_average_makes_no_difference(wrapped, float64, monkeypatch):
     ones = trained(stepwrap.L4Wrapper(wrapped(0.01)), dtype="float64")
-    monkeypatch.setattr("stepwrap.wrappers.l4.keeps_average", lambda *_: False)
+    monkeypatch.setattr("stepwrap.wrappers.step_sizes.l4.keeps_average", lambda *_: False)
     others = trained(stepwrap.L4Wrapper(wrapped(0.01)), dtype="float64")
     assert_close(ones, others, 1e-12)
 
@@ -293,7 +293,7 @@ def test_a_debugger_that_looks_into_every_graph_may():
 def test_an_error_of_xla_names_the_remedy(monkeypatch):
     import tensorflow as tf
 
-    monkeypatch.setattr("stepwrap.compilation.runs_known_code", lambda optimizer: True)
+    monkeypatch.setattr("stepwrap.core.compilation.runs_known_code", lambda optimizer: True)
     monkeypatch.setattr("stepwrap.backends.tensorflow._xla_has", lambda operations: True)
     with pytest.raises(tf.errors.InvalidArgumentError, match="wrapper_has_jit_compile_false"):
         trained(stepwrap.NormalizedOptimizer("sgd", noted), graph)

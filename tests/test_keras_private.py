@@ -9,7 +9,7 @@ import pytest
 
 import cases
 import stepwrap
-from stepwrap import keras_private
+from stepwrap.backends import keras_private
 
 PACKAGE = pathlib.Path(stepwrap.__file__).parent
 

@@ -11,9 +11,10 @@ import pytest
 import cases
 import stepwrap
 from cases import BACKEND, WRAPPERS
-from stepwrap import LossScaleOptimizer, stack
+from stepwrap import LossScaleOptimizer
 from stepwrap.callbacks import StepMonitor
-from stepwrap.wrappers.l4 import L4
+from stepwrap.core import stack
+from stepwrap.wrappers.step_sizes.l4 import L4
 
 # Eagerly, JAX would compile the scaler's conditional anew at every step.
 QUICK = {} if BACKEND == "jax" else dict(jit_compile=False, run_eagerly=True)

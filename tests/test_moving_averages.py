@@ -7,7 +7,7 @@ import pytest
 import cases
 import stepwrap
 from cases import BACKEND, WRAPPERS
-from stepwrap import stack
+from stepwrap.core import stack
 
 EAGER = dict(jit_compile=False, run_eagerly=True)
 MOMENTUM = 0.75

@@ -10,8 +10,8 @@ from keras import ops
 import cases
 import stepwrap
 from cases import BACKEND, WRAPPERS
-from stepwrap import stack
-from stepwrap.wrappers.l4 import L4
+from stepwrap.core import stack
+from stepwrap.wrappers.step_sizes.l4 import L4
 
 pytestmark = pytest.mark.skipif(
     not hasattr(keras.optimizers, "MultiOptimizer"), reason="this Keras has no MultiOptimizer"

@@ -7,8 +7,9 @@ import pytest
 
 import cases
 import stepwrap
-from stepwrap import checks, optimizers, wrappers
+from stepwrap import optimizers, wrappers
 from stepwrap.catalogue import Catalogue, snake_case
+from stepwrap.optimizers.keras_classes import keras_optimizer_classes
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +40,7 @@ both = pytest.mark.parametrize(
 
 
 def test_every_keras_optimizer_has_its_lower_case_name():
-    for cls in checks.keras_optimizer_classes():
+    for cls in keras_optimizer_classes():
         name = cls.__name__.lower()
         if name in ("lossscaleoptimizer", "multioptimizer"):  # around other optimizers
             assert name not in optimizers.names()
@@ -216,7 +217,7 @@ def test_the_library_s_own_decorator_registers_classes_for_saving_and_takes_func
     assert catalogue.name_of(cls) == "descent" and catalogue.name_of(int) is None
 
 
-@pytest.mark.parametrize("make", [*checks.keras_optimizer_classes(), stepwrap.L4Adam])
+@pytest.mark.parametrize("make", [*keras_optimizer_classes(), stepwrap.L4Adam])
 def test_snake_case_is_the_name_keras_gives(make):
     if make in (keras.optimizers.LossScaleOptimizer, stepwrap.LossScaleOptimizer):
         optimizer = make(keras.optimizers.SGD(), name=None)

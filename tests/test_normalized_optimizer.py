@@ -8,7 +8,7 @@ from keras import ops
 import cases
 import references
 import stepwrap
-from stepwrap import blocks
+from stepwrap.toolkit import blocks
 
 SCOPES = {  # for the variables of `layers_of_two`, the places of each block
     "variable": [[0], [1], [2], [3]],

@@ -8,7 +8,8 @@ import keras
 import pytest
 
 import stepwrap
-from stepwrap import old_names, wrappers
+from stepwrap import wrappers
+from stepwrap.optimizers import old_names
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from other_backend_process import write
 
 import cases
 import stepwrap
-from stepwrap import keras_private
+from stepwrap.backends import keras_private
 
 PROGRAM = pathlib.Path(__file__).with_name("other_backend_process.py")
 WRAPPED = {name: cases.WRAPPERS[name] for name in stepwrap.wrappers.names()}
@@ -112,8 +112,8 @@ def test_a_config_of_torch_makes_optimizers_of_this_backend():
         ),
     ):
         made = load()
-        expected = {type(leaf) for leaf in stepwrap.stack.leaves(parts())}
-        assert {type(leaf) for leaf in stepwrap.stack.leaves(made)} == expected
+        expected = {type(leaf) for leaf in stepwrap.core.stack.leaves(parts())}
+        assert {type(leaf) for leaf in stepwrap.core.stack.leaves(made)} == expected
         assert keras.optimizers.serialize(made)["config"].keys() == config["config"].keys()
         assert json.dumps(of_torch) == given
 

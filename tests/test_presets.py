@@ -120,7 +120,7 @@ def test_a_preset_does_what_was_published(formula):
     weights = [value.astype("float64") for value in cases.values(variables)]
     steps = [formula(0.01) for _ in variables]
     optimizer = getattr(presets, formula.__name__)(0.01)
-    leaf = stepwrap.stack.leaves(optimizer)[0]
+    leaf = stepwrap.core.stack.leaves(optimizer)[0]
     if hasattr(leaf, "epsilon"):
         leaf.epsilon = 0.0  # which Keras and the paper put in different places
     for seed in range(10):

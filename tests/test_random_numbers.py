@@ -74,7 +74,7 @@ def test_wrappers_in_one_stack_draw_different_numbers(seed):
         optimizer.build([keras.Variable(np.zeros((2, 2)), dtype="float32")])
         return [
             tuple(cases.values([state])[0])
-            for member in stepwrap.stack.walk(optimizer)
+            for member in stepwrap.core.stack.walk(optimizer)
             for state in getattr(member, "_seed_states", ())
         ]
 

@@ -8,9 +8,9 @@ import pytest
 from keras import ops
 
 import cases
-from stepwrap import finite
 from stepwrap.backends import current
 from stepwrap.normalizers import norms
+from stepwrap.toolkit import finite
 
 # Below and above the size from which on XLA gets slabs, with and without a remainder.
 SHAPES = [(), (1,), (7,), (8,), (9,), (4097,), (100_003,), (17, 300), (64, 64), (3, 1, 5, 1826)]

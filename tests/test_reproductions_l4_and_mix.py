@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import stepwrap
-from stepwrap import stack
+from stepwrap.core import stack
 from stepwrap.experiments import Comparison, Record
 from stepwrap.experiments.reproductions import cells, l4, mix
 from stepwrap.experiments.reproductions.l4_mnist import experiment as l4_mnist

@@ -137,7 +137,7 @@ def states(network):
     """The state of each optimizer of its stack by its class, without that of those inside."""
     return {
         type(member).__name__: cases.values(getattr(member, "own_variables", member.variables))
-        for member in stepwrap.stack.walk(network.optimizer)
+        for member in stepwrap.core.stack.walk(network.optimizer)
     }
 
 
@@ -189,7 +189,7 @@ def test_what_fits_of_another_stack_is_taken_over(saved, loading, words, suffix,
     was, now = states(source), states(target)
     for name, state in now.items():
         cases.assert_equal(state, was.get(name, fresh[name]))
-    [leaf] = stepwrap.stack.leaves(target.optimizer)
+    [leaf] = stepwrap.core.stack.leaves(target.optimizer)
     assert cases.number(leaf.iterations) == 3
     cases.fit(target)
     assert cases.number(leaf.iterations) == 6

@@ -8,7 +8,7 @@ import cases
 import stepwrap
 from cases import WRAPPERS
 from stepwrap import normalizers
-from stepwrap.sparse import keeps_rows
+from stepwrap.core.sparse import keeps_rows
 
 tf = pytest.importorskip("tensorflow")
 if cases.BACKEND == "tensorflow":

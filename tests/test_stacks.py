@@ -13,7 +13,8 @@ import distributed_cases
 import mirrored
 import stepwrap
 from cases import BACKEND
-from stepwrap import blocks, normalizers
+from stepwrap import normalizers
+from stepwrap.toolkit import blocks
 
 # Those whose step jumps where a gradient goes through zero, as Lion's does, magnify a rounding.
 SMOOTH_BASES = ("SGD", "SGD-momentum", "SGD-nesterov", "Adam", "AdamW", "RMSprop", "Nadam")

@@ -8,7 +8,7 @@ from keras import ops
 import cases
 import stepwrap
 from cases import BACKEND, BASE_OPTIMIZERS
-from stepwrap import keras_private
+from stepwrap.backends import keras_private
 
 
 @keras.saving.register_keras_serializable(package="tests")

@@ -13,7 +13,8 @@ from test_stacks import make, stacks
 
 import cases
 import stepwrap
-from stepwrap import chain, describe, optimizers, parse, stack, wrappers
+from stepwrap import chain, describe, optimizers, parse, wrappers
+from stepwrap.core import stack
 from stepwrap.text.grammar import MOST_STAGES
 from stepwrap.text.source import LONGEST
 

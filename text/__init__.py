@@ -1,6 +1,6 @@
 """Stacks as one line of text: `adam(1e-3) | normalized('l2', scope='layer') | l4`."""
 
-from .. import text_form
+from ..optimizers import text_form
 from .describing import describe, short_form
 from .parsing import chain, parse
 

@@ -9,8 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from .. import stack
 from ..catalogue import snake_case
+from ..core import stack
 from ..optimizers import catalogue as optimizers
 from ..wrappers import OptimizerWrapper
 from .arguments import arguments_of

@@ -8,8 +8,9 @@ from typing import Any
 
 import keras
 
-from .. import checks, old_names
+from .. import checks
 from ..optimizers import catalogue as optimizers
+from ..optimizers import old_names
 from ..wrappers import LossScaleOptimizer
 from ..wrappers import catalogue as wrappers
 from .arguments import arguments_of

@@ -1,30 +1,30 @@
 """The wrappers: one file each, and the contract they share."""
 
-from .adaptive_gradient_clipping import AdaptiveGradientClipping
+from ..core.optimizer_wrapper import OptimizerWrapper
 from .catalogue import get, names, register, unregister
-from .cautious import Cautious
-from .clipped_optimizer import ClippedOptimizer
-from .coupled_weight_decay import CoupledWeightDecay
-from .gradient_accumulation import GradientAccumulation
-from .gradient_centralization import GradientCentralization
-from .gradient_dropout import GradientDropout
-from .gradient_ema_filter import GradientEMAFilter
-from .gradient_noise import GradientNoise
-from .l4_adam import L4Adam
-from .l4_mom import L4Mom
-from .l4_wrapper import L4Wrapper
-from .learning_rate_dropout import LearningRateDropout
-from .lookahead import Lookahead
-from .loss_scale_optimizer import LossScaleOptimizer
-from .moving_average import MovingAverage
-from .normalized_optimizer import NormalizedOptimizer
-from .optimizer_wrapper import OptimizerWrapper
-from .orthogonal_gradient import OrthogonalGradient
-from .skip_non_finite import SkipNonFinite
-from .step_clipping import StepClipping
-from .step_momentum import StepMomentum
-from .stochastic_weight_average import StochasticWeightAverage
-from .trust_ratio import TrustRatio
+from .gradients.adaptive_gradient_clipping import AdaptiveGradientClipping
+from .gradients.clipped_optimizer import ClippedOptimizer
+from .gradients.coupled_weight_decay import CoupledWeightDecay
+from .gradients.gradient_centralization import GradientCentralization
+from .gradients.gradient_dropout import GradientDropout
+from .gradients.gradient_ema_filter import GradientEMAFilter
+from .gradients.gradient_noise import GradientNoise
+from .gradients.normalized_optimizer import NormalizedOptimizer
+from .gradients.orthogonal_gradient import OrthogonalGradient
+from .step_sizes.l4_adam import L4Adam
+from .step_sizes.l4_mom import L4Mom
+from .step_sizes.l4_wrapper import L4Wrapper
+from .steps.cautious import Cautious
+from .steps.learning_rate_dropout import LearningRateDropout
+from .steps.step_clipping import StepClipping
+from .steps.step_momentum import StepMomentum
+from .steps.trust_ratio import TrustRatio
+from .updates.gradient_accumulation import GradientAccumulation
+from .updates.loss_scale_optimizer import LossScaleOptimizer
+from .updates.skip_non_finite import SkipNonFinite
+from .weights.lookahead import Lookahead
+from .weights.moving_average import MovingAverage
+from .weights.stochastic_weight_average import StochasticWeightAverage
 
 __all__ = [
     "AdaptiveGradientClipping",

@@ -6,7 +6,7 @@ What stepwrap has in it is tested by `tests/test_catalogue.py` without another l
 from __future__ import annotations
 
 from ..catalogue import Catalogue
-from .optimizer_wrapper import OptimizerWrapper
+from ..core.optimizer_wrapper import OptimizerWrapper
 
 _catalogue = Catalogue(
     "wrapper",

@@ -10,8 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ... import keras_private
-from .. import reference
+from .. import keras_private, reference
 from . import device
 
 

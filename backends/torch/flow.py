@@ -9,8 +9,7 @@ from typing import Any
 
 import torch
 
-from ... import keras_private
-from .. import reference
+from .. import keras_private, reference
 
 
 class Flow(reference.Flow):

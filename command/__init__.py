@@ -1,0 +1,1 @@
+"""What the `stepwrap` command does before Keras is loaded; it needs nothing but Python."""

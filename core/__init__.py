@@ -1,0 +1,1 @@
+"""The contract of a wrapper, and how one step is done."""

@@ -1,0 +1,88 @@
+"""Taking an optimizer's step before it is written to the weights.
+
+New minus old weights would lose a small step to rounding: 0.1 + 1e-8 is 0.1 in
+float32. So the step is taken on its way to the weights.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import keras
+
+from ..backends import current as backend
+from . import stack
+
+Tensor = Any
+Variable = Any
+Optimizer = keras.optimizers.Optimizer
+
+
+@backend.uncompiled
+def proposed_steps(
+    optimizer: Optimizer,
+    gradients: Sequence[Tensor | None],
+    variables: Sequence[Variable],
+    loss: Tensor | None,
+) -> dict[Any, Tensor]:
+    """Runs the optimizer up to the write, and gives what it would add to the variables.
+
+    The optimizer's own state advances, and decoupled weight decay, which is no part
+    of the step, reaches the variables. Constraints are left to whoever writes the step.
+
+    Returns:
+        The steps by `backend.local_key(variable)`.
+    """
+
+    def capture(run: Callable[[], None]) -> dict[Any, Tensor]:
+        steps: dict[Any, Tensor] = {}
+        with contextlib.ExitStack() as captures:
+            captures.enter_context(_without_constraints(variables))
+            for writer in writers(optimizer):
+                if hasattr(writer, "write_steps"):
+                    captures.enter_context(_captured_wrapper(writer, steps))
+                else:
+                    captures.enter_context(backend.captured(writer, steps))
+            run()
+        return steps
+
+    def apply(tensors: list) -> None:
+        gradients, loss = tensors
+        stack.apply(optimizer, gradients, variables, loss)
+
+    return backend.once_for_all_replicas(capture, apply, [gradients, loss])
+
+
+def writers(optimizer: Optimizer) -> list[Optimizer]:
+    """Those in a stack that write to the variables: wrappers that take steps, or leaves."""
+    if getattr(optimizer, "takes_steps", False) or not stack.parts(optimizer):
+        return [optimizer]
+    return [writer for part in stack.parts(optimizer) for writer in writers(part)]
+
+
+@contextlib.contextmanager
+def _captured_wrapper(wrapper: Optimizer, steps: dict[Any, Tensor]) -> Iterator[None]:
+    def write_steps(variables: Sequence[Variable], new_steps: Sequence[Tensor]) -> None:
+        for variable, step in zip(variables, new_steps, strict=True):
+            steps[backend.local_key(variable)] = step
+
+    with backend.replaced(wrapper, write_steps=write_steps):
+        yield
+
+
+@contextlib.contextmanager
+def _without_constraints(variables: Sequence[Variable]) -> Iterator[None]:
+    constrained = [
+        (variable, variable.constraint)
+        for variable in variables
+        if isinstance(variable, keras.Variable) and variable.constraint is not None
+    ]
+    for variable, _ in constrained:
+        variable.constraint = None
+    try:
+        yield
+    finally:
+        for variable, constraint in constrained:
+            variable.constraint = constraint

@@ -1,0 +1,212 @@
+"""Leaving variables out of a step of which only the graph knows whether they take part.
+
+An optimizer is told with None that a variable has no gradient, while the graph is made. Where
+that is known only when the graph runs, the optimizer gets zeros, and what it would do to such a
+variable and to its slots is held back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from ..backends import current as backend
+from ..backends import keras_private
+from . import stack
+from .capture import writers
+
+Tensor = Any
+Variable = Any
+Optimizer = keras.optimizers.Optimizer
+
+
+def apply_where(
+    takes_part: Mapping[Any, Tensor],
+    optimizer: Optimizer,
+    gradients: Sequence[Tensor | None],
+    variables: Sequence[Variable],
+    loss: Tensor | None,
+) -> None:
+    """Does a step of any optimizer, which some variables take part in only if a scalar says so.
+
+    The others, the slots that a wrapper or an optimizer made for them, decay and constraints
+    included, are left as they are. Optimizers that go past `assign*` are not seen.
+
+    Args:
+        takes_part: A boolean scalar for each variable that may be left out, by `backend.key`.
+        optimizer: The optimizer.
+        gradients: Zeros for the variables that are left out.
+        variables: The variable of each gradient.
+        loss: The loss, if it was given.
+    """
+    uncertain = [variable for variable in variables if backend.key(variable) in takes_part]
+
+    def hold_back(run: Callable[[], None]) -> None:
+        with contextlib.ExitStack() as stand_ins:
+            stand_ins.enter_context(_constrained_where(takes_part, uncertain))
+            for leaf in stack.leaves(optimizer):
+                stand_ins.enter_context(_written_where(takes_part, leaf, uncertain))
+            for writer in writers(optimizer):
+                if hasattr(writer, "write_steps"):
+                    stand_ins.enter_context(_moved_where(takes_part, writer))
+            run()
+
+    def apply(tensors: list) -> None:
+        gradients, loss = tensors
+        slots = [_slots(optimizer, variable) for variable in uncertain]
+        before = [backend.snapshot(of_variable) for of_variable in slots]
+        stack.apply(optimizer, gradients, variables, loss)
+        for variable, of_variable, values in zip(uncertain, slots, before, strict=True):
+            if of_variable:
+                accepted = takes_part[backend.key(variable)]
+                backend.restore_unless(accepted, of_variable, values)
+
+    backend.once_for_all_replicas(hold_back, apply, [gradients, loss])
+
+
+def _slots(optimizer: Optimizer, variable: Variable) -> list[Variable]:
+    """What the wrappers in a stack made for the variable, but averages of weights.
+
+    These go on while their weight has no gradient.
+    """
+    return [
+        slot
+        for member in stack.walk(optimizer)
+        if hasattr(member, "overrides") and not member.overrides("after_step")
+        for slot in member.slots_of(variable)
+    ]
+
+
+class _ConstraintWhere(keras.constraints.Constraint):
+    """Another constraint where a scalar says so: older versions of Keras take no function."""
+
+    def __init__(self, accepted: Tensor, constraint: Callable) -> None:
+        self._accepted = accepted
+        self._constraint = constraint
+
+    def __call__(self, weights: Variable) -> Tensor:
+        """The weights with the constraint, or as they are."""
+        constrained = self._constraint(weights)
+        return ops.where(self._accepted, constrained, ops.convert_to_tensor(weights))
+
+
+@contextlib.contextmanager
+def _constrained_where(
+    takes_part: Mapping[Any, Tensor], variables: Sequence[Variable]
+) -> Iterator[None]:
+    constrained = [
+        (variable, variable.constraint)
+        for variable in variables
+        if isinstance(variable, keras.Variable) and variable.constraint is not None
+    ]
+    for variable, constraint in constrained:
+        variable.constraint = _ConstraintWhere(takes_part[backend.key(variable)], constraint)
+    try:
+        yield
+    finally:
+        for variable, constraint in constrained:
+            variable.constraint = constraint
+
+
+def _moved_where(
+    takes_part: Mapping[Any, Tensor], wrapper: Optimizer
+) -> contextlib.AbstractContextManager[None]:
+    """Has a wrapper that takes steps add nothing to variables that are left out."""
+    write = wrapper.write_steps
+
+    def write_steps(variables: Sequence[Variable], steps: Sequence[Tensor]) -> None:
+        accepted = [takes_part.get(backend.key(variable)) for variable in variables]
+        write(
+            variables,
+            [
+                step if one is None else ops.where(one, step, ops.zeros_like(step))
+                for one, step in zip(accepted, steps, strict=True)
+            ],
+        )
+
+    return backend.replaced(wrapper, write_steps=write_steps)
+
+
+def _written_where(
+    takes_part: Mapping[Any, Tensor], leaf: Optimizer, variables: Sequence[Variable]
+) -> contextlib.AbstractContextManager[None]:
+    """Has an optimizer write nothing while it updates a variable that is left out."""
+    known = {backend.key(variable) for variable in keras_private.built_variables(leaf)}
+    own = [variable for variable in variables if backend.key(variable) in known]
+    update = _Update(
+        leaf,
+        {
+            keras_private.variable_index(leaf, variable): takes_part[backend.key(variable)]
+            for variable in own
+        },
+        # Decay has reached the weights when the update begins.
+        {
+            keras_private.variable_index(leaf, variable): backend.snapshot([variable])[0]
+            for variable in (own if stack.decays_weights(leaf) else ())
+        },
+    )
+    return backend.replaced(
+        leaf,
+        update_step=update.update_step,
+        assign=update.assign,
+        assign_add=update.assign_add,
+        assign_sub=update.assign_sub,
+    )
+
+
+class _Update:
+    """The methods that stand in for those of the optimizer."""
+
+    def __init__(
+        self,
+        leaf: Optimizer,
+        takes_part: Mapping[int, Tensor],
+        before_decay: Mapping[int, Tensor],
+    ) -> None:
+        self._leaf = leaf
+        self._update_step = leaf.update_step
+        self._assign = leaf.assign
+        self._assign_add = leaf.assign_add
+        self._assign_sub = leaf.assign_sub
+        self._takes_part = takes_part
+        self._before_decay = before_decay
+        self._accepted: Tensor | None = None  # whether the one being updated takes part
+
+    def update_step(self, gradient: Tensor, variable: Variable, learning_rate: Any) -> None:
+        place = keras_private.variable_index(self._leaf, variable)
+        accepted = self._takes_part.get(place)
+        if place in self._before_decay:
+            before = self._before_decay[place]
+            self._assign(variable, ops.where(accepted, _tensor(variable, variable), before))
+        self._accepted = accepted
+        try:
+            self._update_step(gradient, variable, learning_rate)
+        finally:
+            self._accepted = None
+
+    def assign(self, variable: Variable, value: Any) -> None:
+        if self._accepted is not None:
+            old = _tensor(variable, variable)
+            value = ops.where(self._accepted, _tensor(value, variable), old)
+        self._assign(variable, value)
+
+    def assign_add(self, variable: Variable, value: Any) -> None:
+        self._assign_add(variable, self._or_zero(value, variable))
+
+    def assign_sub(self, variable: Variable, value: Any) -> None:
+        self._assign_sub(variable, self._or_zero(value, variable))
+
+    def _or_zero(self, value: Any, variable: Variable) -> Any:
+        if self._accepted is None:
+            return value
+        value = _tensor(value, variable)
+        return ops.where(self._accepted, value, ops.zeros_like(value))
+
+
+def _tensor(value: Any, variable: Variable) -> Tensor:
+    """The value as a tensor of the variable's dtype."""
+    return ops.cast(ops.convert_to_tensor(value), variable.dtype)

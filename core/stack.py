@@ -1,0 +1,83 @@
+"""Walking through a stack of optimizers, from the outside in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+
+from ..backends import current as backend
+from ..backends import keras_private
+
+Optimizer = keras.optimizers.Optimizer
+
+
+def parts(optimizer: Optimizer) -> list[Optimizer]:
+    """The optimizers directly inside: one in a wrapper, several in a `MultiOptimizer`."""
+    if hasattr(optimizer, "inner_optimizer"):
+        return [optimizer.inner_optimizer]
+    return list(getattr(optimizer, "optimizers", ()))
+
+
+def walk(optimizer: Optimizer) -> Iterator[Optimizer]:
+    """The optimizer, and all that are inside."""
+    yield optimizer
+    for part in parts(optimizer):
+        yield from walk(part)
+
+
+def leaves(optimizer: Optimizer) -> list[Optimizer]:
+    """The optimizers that have none inside."""
+    return [member for member in walk(optimizer) if not parts(member)]
+
+
+class LeafOfVariable:
+    """Which innermost optimizer trains which variable, in a stack that is built."""
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self._leaves = {
+            backend.key(variable): leaf
+            for leaf in leaves(optimizer)
+            for variable in keras_private.built_variables(leaf)
+        }
+
+    def __getitem__(self, variable: Any) -> Optimizer:
+        return self._leaves[backend.key(variable)]
+
+
+def set_loss(optimizer: Optimizer, loss: Any) -> None:
+    """Hands the loss of the next step to the optimizer if it is a wrapper, else to its parts.
+
+    None takes back one that was handed over.
+    """
+    if hasattr(optimizer, "set_loss"):
+        optimizer.set_loss(loss)
+    else:
+        for part in parts(optimizer):
+            set_loss(part, loss)
+
+
+def apply(
+    optimizer: Optimizer, gradients: Sequence[Any], variables: Sequence[Any], loss: Any
+) -> None:
+    """Does a step of any optimizer, with the loss, if there is one, for the wrappers in it."""
+    if not hasattr(optimizer, "set_loss"):
+        gradients = [backend.slices(gradient) for gradient in gradients]
+    if loss is None:
+        optimizer.apply(gradients, variables)
+        return
+    set_loss(optimizer, loss)
+    try:
+        optimizer.apply(gradients, variables)
+    finally:
+        set_loss(optimizer, None)  # parts without a variable in this step have it still
+
+
+def decays_weights(optimizer: Optimizer) -> bool:
+    """Whether decoupled weight decay writes to the weights beside the step."""
+    return any(
+        getattr(leaf, argument, None)
+        for leaf in leaves(optimizer)
+        for argument in ("weight_decay", "adam_weight_decay")  # the latter is Muon's
+    )

@@ -1,0 +1,33 @@
+"""Whether gradients are finite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from keras import ops
+
+from ..backends import current as backend
+
+Tensor = Any
+
+
+def all_finite(tensors: Sequence[Tensor]) -> Tensor:
+    """Whether all elements of all tensors are finite, in one pass where they are not huge."""
+    if not tensors:
+        return ops.convert_to_tensor(True)
+    blocks = [[tensor] for tensor in tensors]
+    return backend.cond(
+        backend.all_finite(backend.sums_of_squares(blocks)),
+        lambda: ops.convert_to_tensor(True),
+        lambda: _none(backend.sums(_not_finite, blocks)),
+    )
+
+
+def _not_finite(tensor: Tensor) -> Tensor:
+    """1 where an element is not finite, else 0."""
+    return ops.cast(ops.logical_not(ops.isfinite(tensor)), tensor.dtype)
+
+
+def _none(counts: Iterable[Tensor]) -> Tensor:
+    return ops.all(ops.stack([ops.equal(count, 0) for count in counts]))

@@ -1,0 +1,31 @@
+"""Random numbers for a wrapper, from a generator that is part of its state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from ..backends import current as backend
+
+Tensor = Any
+
+
+class RandomNumbers:
+    """Draws for each tensor anew, the same on every replica.
+
+    Args:
+        generator: What `OptimizerWrapper.add_seed_generator` returned.
+    """
+
+    def __init__(self, generator: keras.random.SeedGenerator) -> None:
+        self._generator = generator
+
+    def thinned(self, tensors: Sequence[Tensor], keep: float) -> list[Tensor]:
+        """The tensors with each element kept with a probability, else 0."""
+        return backend.thinned(tensors, keep, self._generator.next())
+
+    def with_noise(self, tensors: Sequence[Tensor], deviation: Tensor) -> list[Tensor]:
+        """The tensors with normal noise of a standard deviation added to each element."""
+        return backend.with_noise(tensors, deviation, self._generator.next())

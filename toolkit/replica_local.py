@@ -1,0 +1,26 @@
+"""What Python remembers between two lines of a step, where replicas take turns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..backends import current as backend
+
+
+class ReplicaLocal:
+    """A value for each replica by itself, None until it is set."""
+
+    def __init__(self) -> None:
+        self._values: dict[int, Any] = {}
+
+    def set(self, value: Any) -> None:
+        """Sets this replica's value."""
+        self._values[backend.replica()] = value
+
+    def get(self) -> Any:
+        """This replica's value."""
+        return self._values.get(backend.replica())
+
+    def clear(self) -> None:
+        """Forgets this replica's value."""
+        self._values.pop(backend.replica(), None)

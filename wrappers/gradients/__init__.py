@@ -1,0 +1,1 @@
+"""Wrappers that change the gradients before the inner optimizer sees them."""

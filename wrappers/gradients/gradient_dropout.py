@@ -1,0 +1,53 @@
+"""Dropped elements of the gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ... import checks
+from ...core.optimizer_wrapper import OptimizerWrapper, Tensor, Variable
+from ...toolkit.random_numbers import RandomNumbers
+from ..catalogue import wrapper
+
+
+@wrapper("gradient_dropout")
+class GradientDropout(OptimizerWrapper):
+    """Drops elements of the gradients at random, before the inner optimizer sees them.
+
+        g ← m ⊙ g,    m ~ Bernoulli(keep) for every element
+
+    What is kept is not scaled up. `LearningRateDropout` drops elements of the step
+    instead, which the inner optimizer's averages do not notice.
+
+    Args:
+        inner_optimizer: The optimizer to wrap: an instance, a text or a config.
+        keep: The probability that an element is kept, in (0, 1]. Default: 0.9.
+        seed: A whole number of at least 0 for the same elements in every run, or None
+            for what `keras.utils.set_random_seed` decides. Default: None.
+        name: The wrapper's name. Default: made from the class name.
+
+    Raises:
+        TypeError, ValueError: If `keep` or `seed` is no number of its range.
+
+    References:
+        Lin, Zeng, Ding, Huang, Huang, Paisley: "Learning Rate Dropout", arXiv 1912.00144,
+        which compares the two.
+    """
+
+    def __init__(
+        self,
+        inner_optimizer: Any,
+        keep: float = 0.9,
+        seed: int | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(inner_optimizer, name=name)
+        self.keep = checks.probability("keep", keep)
+        self.seed = checks.seed("seed", seed)
+        self._random = RandomNumbers(self.add_seed_generator(self.seed))
+
+    def transform_gradients(
+        self, gradients: list[Tensor], variables: list[Variable]
+    ) -> list[Tensor]:
+        """The gradients, thinned."""
+        return self._random.thinned(gradients, self.keep)

@@ -1,0 +1,1 @@
+"""Wrappers that decide whether, and on which batches, there is a step."""

@@ -1,0 +1,1 @@
+"""Wrappers that keep other weights beside those that are trained."""
