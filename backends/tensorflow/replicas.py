@@ -81,8 +81,9 @@ class Replicas(reference.Replicas):
         if own is not current and (own is not None or current.num_replicas_in_sync > 1):
             raise ValueError(
                 f"{wrapper} is to train {variable.name!r}, which was made under {_named(own)}, "
-                f"under {_named(current)}. Make model and optimizer inside `with strategy.scope():`, "
-                "and train with `fit`, or with `strategy.run` of the same strategy."
+                f"under {_named(current)}. Make model and optimizer inside "
+                "`with strategy.scope():`, and train with `fit`, or with `strategy.run` "
+                "of the same strategy."
             )
         if current.num_replicas_in_sync == 1:
             return
