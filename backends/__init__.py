@@ -19,14 +19,3 @@ flow: reference.Flow = _backend.Flow(replicas)
 kernels: reference.Kernels = _backend.Kernels(flow)
 
 __all__ = ["flow", "kernels", "replicas"]
-
-
-class _Current:
-    def __getattr__(self, name):
-        for one in (replicas, flow, kernels):
-            if hasattr(one, name):
-                return getattr(one, name)
-        raise AttributeError(name)
-
-
-current = _Current()

@@ -12,8 +12,7 @@ import numpy as np
 from keras import ops
 
 from .. import checks
-from ..backends import current as backend
-from ..backends import keras_private
+from ..backends import flow, keras_private, kernels, replicas
 from ..optimizers import old_names, text_form
 from ..optimizers.look_up import optimizer_of
 from ..optimizers.unknown_arguments import refuse_unknown_arguments
@@ -234,7 +233,7 @@ class OptimizerWrapper(InnerSettings, keras.optimizers.Optimizer):
         # With its gradient, a traced loss would outlive the transformation it belongs to.
         loss = ops.stop_gradient(loss) if ops.is_tensor(loss) else loss
         self._loss.set(loss)
-        self._loss_trace.set(backend.trace_of(loss))
+        self._loss_trace.set(flow.trace_of(loss))
 
     @property
     def loss(self) -> Tensor | None:
@@ -268,7 +267,7 @@ class OptimizerWrapper(InnerSettings, keras.optimizers.Optimizer):
         try:
             if loss is not None:
                 self.set_loss(loss)
-            elif self.loss is not None and not backend.goes_on(self._loss_trace.get()):
+            elif self.loss is not None and not flow.goes_on(self._loss_trace.get()):
                 self.set_loss(None)
             self._apply(gradients, trainable_variables)
         finally:  # also where there was no step, or the next one would take this loss for its own
@@ -293,7 +292,7 @@ class OptimizerWrapper(InnerSettings, keras.optimizers.Optimizer):
 
         # Without the loss there may be a scaler of it outside, which looks for overflows on the
         # first replica alone.
-        may_overflow = bool(places) and self.loss is None and backend.must_sum()
+        may_overflow = bool(places) and self.loss is None and replicas.must_sum()
 
         def step(seen: list[Tensor], loss: Tensor | None) -> None:
             self._loss.set(loss)
@@ -303,9 +302,9 @@ class OptimizerWrapper(InnerSettings, keras.optimizers.Optimizer):
             else:
                 self._step(places, completed, variables)
 
-        if backend.sizes_are_known([gradients[place] for place in places]):
-            step = backend.compiled(step, wanted=lambda: self.compiles_update)
-        backend.once_summed(step, [gradients[place] for place in places], self.loss)
+        if kernels.sizes_are_known([gradients[place] for place in places]):
+            step = flow.compiled(step, wanted=lambda: self.compiles_update)
+        replicas.once_summed(step, [gradients[place] for place in places], self.loss)
 
     # The update compiled by XLA, inside of a graph that is not.
 
@@ -364,7 +363,7 @@ class OptimizerWrapper(InnerSettings, keras.optimizers.Optimizer):
             def inner_steps(new_gradients: Sequence[Tensor]) -> list[Tensor]:
                 completed = _with(new_gradients, places, gradients)
                 proposed = proposed_steps(self.inner_optimizer, completed, variables, self.loss)
-                return [proposed[backend.local_key(variable)] for variable in seen_variables]
+                return [proposed[replicas.local_key(variable)] for variable in seen_variables]
 
             steps = self.take_steps(inner_steps, transformed, seen_variables)
             hook = "take_steps" if self.overrides("take_steps") else "transform_steps"
@@ -412,11 +411,11 @@ class OptimizerWrapper(InnerSettings, keras.optimizers.Optimizer):
             What the function returns, or zeros.
         """
         variables = [*keras_private.built_variables(self), *self.variables]
-        return backend.run_if(predicate, function, variables, *tensors, like=like)
+        return flow.run_if(predicate, function, variables, *tensors, like=like)
 
     def write_steps(self, variables: Sequence[Variable], steps: Sequence[Tensor]) -> None:
         """Adds the steps to the variables, and applies the variables' constraints."""
-        backend.add(variables, steps)
+        kernels.add(variables, steps)
         for variable in variables:
             if variable.constraint is not None:
                 variable.assign(variable.constraint(variable))
@@ -460,7 +459,7 @@ class OptimizerWrapper(InnerSettings, keras.optimizers.Optimizer):
                 "`apply` needs one gradient for each variable, None where there is none. "
                 f"Received {len(gradients)} gradients and {len(variables)} variables."
             )
-        backend.check_place(type(self).__name__, variables[0])
+        replicas.check_place(type(self).__name__, variables[0])
         self.build(variables)
         keras_private.check_known(self, variables)
         return variables
@@ -474,9 +473,9 @@ class OptimizerWrapper(InnerSettings, keras.optimizers.Optimizer):
 
     def _as_tensor(self, gradient: Any, variable: Variable) -> Tensor:
         """A tensor of the variable's shape and dtype, or such rows; raises if it cannot be one."""
-        stays_sparse = backend.is_sparse(gradient) and rows_suffice(self, variable)
+        stays_sparse = kernels.is_sparse(gradient) and rows_suffice(self, variable)
         try:
-            tensor = (backend.rows if stays_sparse else backend.dense)(gradient, variable)
+            tensor = (kernels.rows if stays_sparse else kernels.dense)(gradient, variable)
         except (TypeError, ValueError) as error:
             raise checks.no_gradient(variable, gradient) from error
         checks.gradient_shape(variable, tensor)
@@ -486,7 +485,7 @@ class OptimizerWrapper(InnerSettings, keras.optimizers.Optimizer):
         """Makes the state of the inner optimizer and of the wrapper; once is enough."""
         if self.built:
             return
-        backend.check_made_together(type(self).__name__, variables, self)
+        replicas.check_made_together(type(self).__name__, variables, self)
         if not self.inner_optimizer.built:
             self.inner_optimizer.build(variables)
         keras_private.check_known(self.inner_optimizer, variables)
@@ -495,13 +494,13 @@ class OptimizerWrapper(InnerSettings, keras.optimizers.Optimizer):
         for member in stack.walk(self.inner_optimizer):
             member._stands_inside = True
         for leaf in stack.leaves(self.inner_optimizer):
-            backend.leave_sums_to_wrapper(leaf)
+            replicas.leave_sums_to_wrapper(leaf)
         # Checkpoints of the backend follow attributes, not the list in which Keras'
         # MultiOptimizer keeps its parts: without these their state would be lost.
         for index, part in enumerate(getattr(self, "optimizers", ())):
             setattr(self, f"_part_{index}", part)
         super().build(variables)
-        backend.agree(self._seed_states)
+        replicas.agree(self._seed_states)
 
     def add_variable_from_reference(
         self, reference_variable: Variable, *arguments: Any, **named_arguments: Any
@@ -582,7 +581,7 @@ class OptimizerWrapper(InnerSettings, keras.optimizers.Optimizer):
             self.step_record = None
         elif self.step_record is None or self.step_record.of_steps != outermost:
             nominal = ["learning_rate"] if outermost and self._has_nominal_rate() else []
-            with backend.scope_of(self.iterations):
+            with replicas.scope_of(self.iterations):
                 self.step_record = StepRecord(outermost, [*self.measured, *nominal])
         return self.step_record
 
@@ -607,13 +606,13 @@ class OptimizerWrapper(InnerSettings, keras.optimizers.Optimizer):
             return lambda steps: None
         # Now, for a schedule counts the step that is made.
         nominal = [self.learning_rate] if "learning_rate" in record.quantities else []
-        before = backend.snapshot(variables) if record.of_steps and not self.takes_steps else None
+        before = flow.snapshot(variables) if record.of_steps and not self.takes_steps else None
 
         def enter(steps: list[Tensor] | None) -> None:
             if before is not None:
-                steps = backend.add_scaled(backend.snapshot(variables), before, -1.0)
+                steps = kernels.add_scaled(flow.snapshot(variables), before, -1.0)
             measured = [getattr(self, name) for name in self.measured]
-            dense = [backend.written_out(gradient) for gradient in gradients]
+            dense = [kernels.written_out(gradient) for gradient in gradients]
             record.observe(dense, steps, [*measured, *nominal])
 
         return enter

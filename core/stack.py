@@ -7,8 +7,7 @@ from typing import Any
 
 import keras
 
-from ..backends import current as backend
-from ..backends import keras_private
+from ..backends import keras_private, kernels, replicas
 
 Optimizer = keras.optimizers.Optimizer
 
@@ -37,13 +36,13 @@ class LeafOfVariable:
 
     def __init__(self, optimizer: Optimizer) -> None:
         self._leaves = {
-            backend.key(variable): leaf
+            replicas.key(variable): leaf
             for leaf in leaves(optimizer)
             for variable in keras_private.built_variables(leaf)
         }
 
     def __getitem__(self, variable: Any) -> Optimizer:
-        return self._leaves[backend.key(variable)]
+        return self._leaves[replicas.key(variable)]
 
 
 def set_loss(optimizer: Optimizer, loss: Any) -> None:
@@ -63,7 +62,7 @@ def apply(
 ) -> None:
     """Does a step of any optimizer, with the loss, if there is one, for the wrappers in it."""
     if not hasattr(optimizer, "set_loss"):
-        gradients = [backend.slices(gradient) for gradient in gradients]
+        gradients = [kernels.slices(gradient) for gradient in gradients]
     if loss is None:
         optimizer.apply(gradients, variables)
         return

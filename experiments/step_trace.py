@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ..backends import current as backend
+from ..backends import flow, kernels
 from ..core import stack
 from ..core.optimizer_wrapper import OptimizerWrapper
 
@@ -44,12 +44,12 @@ class StepTrace(OptimizerWrapper):
     ) -> None:
         """Does the step, and compares the weights before and after it."""
         known = [gradient for gradient in gradients if gradient is not None]
-        before = backend.snapshot(variables)
+        before = flow.snapshot(variables)
         learning_rate = self._nominal_learning_rate()
         super().apply_inner(gradients, variables, loss)
         steps = [
             ops.subtract(after, value)
-            for after, value in zip(backend.snapshot(variables), before, strict=True)
+            for after, value in zip(flow.snapshot(variables), before, strict=True)
         ]
         row = (
             np.nan if loss is None else loss,
@@ -148,4 +148,4 @@ def traced(optimizer: keras.optimizers.Optimizer) -> tuple[keras.optimizers.Opti
 
 
 def _norm(tensors: Sequence[Tensor]) -> Tensor:
-    return ops.sqrt(backend.dot(tensors, tensors)) if tensors else 0.0
+    return ops.sqrt(kernels.dot(tensors, tensors)) if tensors else 0.0

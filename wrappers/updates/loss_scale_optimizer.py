@@ -7,8 +7,7 @@ from typing import Any, Self
 
 import keras
 
-from ...backends import current as backend
-from ...backends import keras_private
+from ...backends import keras_private, replicas
 from ...core import stack
 from ...core.inner_settings import InnerSettings
 from ...core.optimizer_wrapper import OptimizerWrapper
@@ -70,7 +69,7 @@ class LossScaleOptimizer(InnerSettings, keras.optimizers.LossScaleOptimizer):
 
     def check_finite(self, grads: Sequence[Tensor | None]) -> Tensor:
         """Whether the gradients of all replicas are finite."""
-        return backend.on_all_replicas(super().check_finite(grads))
+        return replicas.on_all_replicas(super().check_finite(grads))
 
     @property
     def own_variables(self) -> list[Any]:
