@@ -38,6 +38,7 @@ class Kernels(reference.Kernels):
     def downhill(
         self, steps: Sequence[Any], gradients: Sequence[Any], least_kept: float
     ) -> list[Any]:
-        """Has XLA count a few rows on a CPU."""
-        downhill = xla.downhill if device.on_cpu() else super().downhill
+        """Has XLA count a few rows on a CPU, where it fuses anything at all."""
+        fuses = any(isinstance(tensor, jax.core.Tracer) for tensor in (*steps, *gradients))
+        downhill = xla.downhill if fuses and device.on_cpu() else super().downhill
         return downhill(steps, gradients, least_kept)
