@@ -10,6 +10,7 @@ if command_arguments.are_of_this_process():
     hidden_messages.hide()
 
 from . import callbacks, checks, normalizers, optimizers, presets, wrappers
+from .core import moved_names
 from .optimizers import RAdam, old_names
 from .text import chain, describe, parse
 from .wrappers import (
@@ -86,3 +87,6 @@ def __getattr__(name: str) -> object:
             hint = f" It is `{module.__name__}.{name}`."
     hint = hint or checks.nearest(name, __all__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{hint}")
+
+
+moved_names.install()

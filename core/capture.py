@@ -14,6 +14,7 @@ import keras
 
 from ..backends import flow, replicas
 from . import stack
+from .batch import Batch
 
 Tensor = Any
 Variable = Any
@@ -21,12 +22,7 @@ Optimizer = keras.optimizers.Optimizer
 
 
 @flow.uncompiled
-def proposed_steps(
-    optimizer: Optimizer,
-    gradients: Sequence[Tensor | None],
-    variables: Sequence[Variable],
-    loss: Tensor | None,
-) -> dict[Any, Tensor]:
+def proposed_steps(optimizer: Optimizer, batch: Batch) -> dict[Any, Tensor]:
     """Runs the optimizer up to the write, and gives what it would add to the variables.
 
     The optimizer's own state advances, and decoupled weight decay, which is no part
@@ -39,7 +35,7 @@ def proposed_steps(
     def capture(run: Callable[[], None]) -> dict[Any, Tensor]:
         steps: dict[Any, Tensor] = {}
         with contextlib.ExitStack() as captures:
-            captures.enter_context(_without_constraints(variables))
+            captures.enter_context(_without_constraints(batch.variables))
             for writer in writers(optimizer):
                 if hasattr(writer, "write_steps"):
                     captures.enter_context(_captured_wrapper(writer, steps))
@@ -49,10 +45,9 @@ def proposed_steps(
         return steps
 
     def apply(tensors: list) -> None:
-        gradients, loss = tensors
-        stack.apply(optimizer, gradients, variables, loss)
+        stack.hand_over(optimizer, batch.carried_over(*tensors))
 
-    return replicas.once_for_all_replicas(capture, apply, [gradients, loss])
+    return replicas.once_for_all_replicas(capture, apply, [batch.gradients, batch.loss])
 
 
 def writers(optimizer: Optimizer) -> list[Optimizer]:

@@ -16,6 +16,7 @@ from keras import ops
 
 from ..backends import flow, keras_private, replicas
 from . import stack
+from .batch import Batch
 from .capture import writers
 
 Tensor = Any
@@ -26,9 +27,7 @@ Optimizer = keras.optimizers.Optimizer
 def apply_where(
     takes_part: Mapping[Any, Tensor],
     optimizer: Optimizer,
-    gradients: Sequence[Tensor | None],
-    variables: Sequence[Variable],
-    loss: Tensor | None,
+    batch: Batch,
 ) -> None:
     """Does a step of any optimizer, which some variables take part in only if a scalar says so.
 
@@ -38,11 +37,9 @@ def apply_where(
     Args:
         takes_part: A boolean scalar for each variable that may be left out, by `replicas.key`.
         optimizer: The optimizer.
-        gradients: Zeros for the variables that are left out.
-        variables: The variable of each gradient.
-        loss: The loss, if it was given.
+        batch: The step, with gradients of zeros for the variables that are left out.
     """
-    uncertain = [variable for variable in variables if replicas.key(variable) in takes_part]
+    uncertain = [variable for variable in batch.variables if replicas.key(variable) in takes_part]
 
     def hold_back(run: Callable[[], None]) -> None:
         with contextlib.ExitStack() as stand_ins:
@@ -55,16 +52,15 @@ def apply_where(
             run()
 
     def apply(tensors: list) -> None:
-        gradients, loss = tensors
         slots = [_slots(optimizer, variable) for variable in uncertain]
         before = [flow.snapshot(of_variable) for of_variable in slots]
-        stack.apply(optimizer, gradients, variables, loss)
+        stack.hand_over(optimizer, batch.carried_over(*tensors))
         for variable, of_variable, values in zip(uncertain, slots, before, strict=True):
             if of_variable:
                 accepted = takes_part[replicas.key(variable)]
                 flow.restore_unless(accepted, of_variable, values)
 
-    replicas.once_for_all_replicas(hold_back, apply, [gradients, loss])
+    replicas.once_for_all_replicas(hold_back, apply, [batch.gradients, batch.loss])
 
 
 def _slots(optimizer: Optimizer, variable: Variable) -> list[Variable]:

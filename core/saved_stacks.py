@@ -30,7 +30,9 @@ def stored_values(optimizer: Optimizer, store: Store) -> list[tuple[Any, Any]] |
     values = [store[key] for key in keys]
     shapes = [tuple(value.shape) for value in values]
     variables = getattr(optimizer, "own_variables", optimizer.variables)
-    newer = getattr(optimizer, "_newer_state", ())
+    newer = {
+        path for member in stack.walk(optimizer) for path in getattr(member, "_newer_state", ())
+    }
     for expected in (variables, [one for one in variables if one.path not in newer]):
         if [tuple(one.shape) for one in expected] == shapes:
             return list(zip(expected, values, strict=True))
@@ -57,6 +59,8 @@ def take_over(optimizer: Optimizer, store: Store) -> bool:
         if stored_values(optimizer, store) is not None:
             return False
         levels = [("", lambda: store)]
+    if len(levels) == len(members) and stack.parts(members[-1]):
+        _fill_branches(members[-1], levels[-1][1](), store)
     if len(levels) in (0, len(members)):
         return False
     places = _places(members, [name for name, _ in levels])
@@ -77,6 +81,19 @@ def take_over(optimizer: Optimizer, store: Store) -> bool:
         taken=[members[place].name for place in sorted(taken)],
     )
     return True
+
+
+def _fill_branches(optimizer: Optimizer, saved: Store, store: Store) -> None:
+    """Loads a `MultiOptimizer` if its parts have variables that may be missing.
+
+    It stores those of its parts beside its own, so that Keras would find too few and load none.
+    """
+    stored = stored_values(optimizer, saved)
+    if stored is None or len(stored) == len(optimizer.variables):
+        return
+    for variable, value in stored:
+        variable.assign(value)
+    keras_private.ignore_state_of_file(optimizer, store)
 
 
 def _warn(optimizer: Optimizer, **names: Sequence[str]) -> None:

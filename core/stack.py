@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 
 from ..backends import keras_private, kernels, replicas
+from .batch import Batch
 
 Optimizer = keras.optimizers.Optimizer
 
@@ -57,18 +58,20 @@ def set_loss(optimizer: Optimizer, loss: Any) -> None:
             set_loss(part, loss)
 
 
-def apply(
-    optimizer: Optimizer, gradients: Sequence[Any], variables: Sequence[Any], loss: Any
-) -> None:
-    """Does a step of any optimizer, with the loss, if there is one, for the wrappers in it."""
+def hand_over(optimizer: Optimizer, batch: Batch) -> None:
+    """Has any optimizer do a step: a wrapper at once, any other by its `apply`."""
+    if hasattr(optimizer, "step_on") and not optimizer.overrides("apply"):
+        optimizer.step_on(batch)
+        return
+    gradients = batch.gradients
     if not hasattr(optimizer, "set_loss"):
         gradients = [kernels.slices(gradient) for gradient in gradients]
-    if loss is None:
-        optimizer.apply(gradients, variables)
+    if batch.loss is None:
+        optimizer.apply(gradients, batch.variables)
         return
-    set_loss(optimizer, loss)
+    set_loss(optimizer, batch.loss)
     try:
-        optimizer.apply(gradients, variables)
+        optimizer.apply(gradients, batch.variables)
     finally:
         set_loss(optimizer, None)  # parts without a variable in this step have it still
 

@@ -11,8 +11,9 @@ from keras import ops
 from ... import checks
 from ...backends import flow, keras_private, kernels, replicas
 from ...core import stack
+from ...core.batch import Batch, is_overwritten
 from ...core.held_back import apply_where
-from ...core.optimizer_wrapper import OptimizerWrapper, Tensor, Variable, is_overwritten
+from ...core.optimizer_wrapper import OptimizerWrapper, Tensor, Variable
 from ...toolkit.slots import Slots, scalar, scalar_dtype
 from ..catalogue import wrapper
 
@@ -154,7 +155,8 @@ class GradientAccumulation(OptimizerWrapper):
                         gradients[place],
                         ops.convert_to_tensor(variable),
                     )
-            apply_where(takes_part, self.inner_optimizer, gradients, variables, loss)
+            batch = Batch.of(gradients, variables, loss)
+            apply_where(takes_part, self.inner_optimizer, batch)
 
         had_gradient = ops.convert_to_tensor(self._had_gradient) > 0
         any_had = ops.any(ops.stack([had_gradient[self._place(one)] for one in without]))

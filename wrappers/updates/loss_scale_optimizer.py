@@ -11,12 +11,13 @@ from ...backends import keras_private, replicas
 from ...core import stack
 from ...core.inner_settings import InnerSettings
 from ...core.optimizer_wrapper import OptimizerWrapper
+from ...core.saving import SavedState
 
 Tensor = Any
 
 
 @keras.saving.register_keras_serializable(package="stepwrap")
-class LossScaleOptimizer(InnerSettings, keras.optimizers.LossScaleOptimizer):
+class LossScaleOptimizer(SavedState, InnerSettings, keras.optimizers.LossScaleOptimizer):
     """Keras' loss scaler for mixed_float16, for every stack of wrappers and any replicas.
 
         loss     ← loss · scale, before gradients are taken
@@ -71,16 +72,12 @@ class LossScaleOptimizer(InnerSettings, keras.optimizers.LossScaleOptimizer):
         """Whether the gradients of all replicas are finite."""
         return replicas.on_all_replicas(super().check_finite(grads))
 
+    # Keras stores the inner variables here, too, and then finds them missing if there are fewer.
     @property
     def own_variables(self) -> list[Any]:
         """The scale and the count of steps, without the inner optimizer's variables."""
         inner = {id(variable) for variable in self.inner_optimizer.variables}
         return [variable for variable in self.variables if id(variable) not in inner]
-
-    # Keras stores the inner variables here, too, and then finds them missing if there are fewer.
-    _newer_state = frozenset()
-    save_own_variables = OptimizerWrapper.save_own_variables
-    load_own_variables = OptimizerWrapper.load_own_variables
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`; Keras 3.8 would add settings that are the inner one's."""

@@ -11,7 +11,8 @@ import numpy as np
 from keras import ops
 
 from ...backends import flow, keras_private, replicas
-from ...core.optimizer_wrapper import OptimizerWrapper, Tensor, Variable, is_overwritten
+from ...core.batch import is_overwritten
+from ...core.optimizer_wrapper import OptimizerWrapper, Tensor, Variable
 from ...toolkit.slots import Slots
 
 _BESIDE = "beside_"  # the keys of a saved file for what goes along with the weights

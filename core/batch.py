@@ -1,0 +1,69 @@
+"""One step as data: what wrappers hand on, from the outside in."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, Self
+
+Tensor = Any
+Variable = Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """What one step is made of.
+
+    Attributes:
+        gradients: One for each variable, None where there is none.
+        variables: The variables of the step.
+        places: Where in these lists the gradients are that wrappers see and change. Elsewhere is
+            None, or what Keras writes to a variable as it is.
+        loss: The loss that the gradients are of, None if it was not given.
+    """
+
+    gradients: list[Tensor | None]
+    variables: list[Variable]
+    places: tuple[int, ...]
+    loss: Tensor | None
+
+    @classmethod
+    def of(
+        cls,
+        gradients: Sequence[Tensor | None],
+        variables: Sequence[Variable],
+        loss: Tensor | None,
+    ) -> Self:
+        """Return the step on these gradients, with the places that wrappers see."""
+        places = tuple(
+            place
+            for place, (gradient, variable) in enumerate(zip(gradients, variables, strict=True))
+            if gradient is not None and not is_overwritten(variable)
+        )
+        return cls(list(gradients), list(variables), places, loss)
+
+    @property
+    def seen(self) -> list[Tensor]:
+        """The gradients that wrappers see."""
+        return [self.gradients[place] for place in self.places]
+
+    @property
+    def seen_variables(self) -> list[Variable]:
+        """The variables of the gradients that wrappers see."""
+        return [self.variables[place] for place in self.places]
+
+    def replaced(self, seen: Sequence[Tensor]) -> Self:
+        """Return the same step with other gradients in the places that wrappers see."""
+        gradients = list(self.gradients)
+        for place, gradient in zip(self.places, seen, strict=True):
+            gradients[place] = gradient
+        return dataclasses.replace(self, gradients=gradients)
+
+    def carried_over(self, gradients: Sequence[Tensor | None], loss: Tensor | None) -> Self:
+        """Return the same step with its tensors as another replica or branch knows them."""
+        return dataclasses.replace(self, gradients=list(gradients), loss=loss)
+
+
+def is_overwritten(variable: Variable) -> bool:
+    """Return whether Keras writes the gradient to the variable as it is, as for float8 scales."""
+    return getattr(variable, "overwrite_with_gradient", False)
