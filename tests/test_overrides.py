@@ -324,6 +324,7 @@ def keys(function):
     return [function(one) == function(one), function(one) == function(other)]
 
 
+# On one replica, nothing is summed, compared or sent.
 REPLICAS = {
     "replica": lambda r: np.asarray(r.replica()),
     "must_sum": lambda r: r.must_sum(),

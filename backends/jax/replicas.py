@@ -1,5 +1,7 @@
-"""Replicas on JAX: there is one, as a sharded program computes whole gradients and losses."""
+"""Replicas on JAX."""
 
-from ..reference.replicas import Replicas
+from .. import reference
 
-__all__ = ["Replicas"]
+
+class Replicas(reference.Replicas):
+    """One in every process: a sharded program computes whole gradients and losses."""
