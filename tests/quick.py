@@ -38,9 +38,12 @@ def tests_of(path):
     """The names of the files of tests of a changed file."""
     if path.suffix != ".py":
         return {name for name, source in TESTS.items() if path.name in source}
-    alone = path.parts[0] in ("tests", "benchmarks")  # which are no packages
-    module = path.stem if alone else ".".join(("stepwrap", *path.with_suffix("").parts))
+    parts = path.with_suffix("").parts
+    alone = parts[0] in ("tests", "benchmarks")  # which are no packages
+    module = ".".join(parts[1:] if alone else ("stepwrap", *parts))
     named = {path.name, f"test_{path.name}"} & {*TESTS}
+    if "references" in parts:  # one of those that are all tested together
+        named.add("test_formulas.py")
     return named | {name for name, source in TESTS.items() if module in imports(source)}
 
 
@@ -55,7 +58,9 @@ def selected(paths):
         wrappers |= {*re.findall(r'^@wrapper\("(\w+)"', source, re.MULTILINE)}
         classes = re.findall(r"^class (\w+)", source, re.MULTILINE)
         files |= {name for name, test in TESTS.items() if any(cls in test for cls in classes)}
-    return sorted(files | ({"test_catalogue.py"} if wrappers else set())), sorted(names | wrappers)
+    return sorted(
+        files | ({"test_catalogue.py", "test_formulas.py"} if wrappers else set())
+    ), sorted(names | wrappers)
 
 
 if __name__ == "__main__":

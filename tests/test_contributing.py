@@ -8,6 +8,7 @@ import test_rooms
 
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = {path: (ROOT / path).read_text() for path in ("CONTRIBUTING.md", "docs/architecture.md")}
+pytestmark = pytest.mark.backend_free
 FOLDERS = ("", "core", "docs", "wrappers", "toolkit", "backends")
 
 each = pytest.mark.parametrize("page", PAGES)

@@ -56,6 +56,7 @@ def test_the_wrapper_works_as_it_stands(kind, written):
     assert keras.optimizers.deserialize(keras.optimizers.serialize(optimizer)).factor == 0.5
 
 
+@pytest.mark.backend_free
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_files_are_clean_once_ruff_has_sorted_them(kind, written):
     root = written(kind)

@@ -13,7 +13,8 @@ pytestmark = pytest.mark.backend_free
     ("changed", "names"),
     [
         ("tests/test_lookahead.py", {"test_lookahead.py"}),
-        ("tests/references.py", {"test_normalizers.py", "test_l4.py"}),
+        ("tests/cases.py", {"test_normalizers.py", "test_l4.py"}),
+        ("tests/references/steps.py", {"test_formulas.py", "test_step_wrappers.py"}),
         ("text/grammar.py", {"test_text.py"}),
         ("core/stack.py", {"test_text.py", "test_catalogue.py"}),
         ("benchmarks/floor.py", {"test_benchmarks.py"}),
@@ -27,7 +28,9 @@ def test_a_file_has_the_tests_that_are_named_after_it_import_it_or_mention_it(ch
 def test_a_wrapper_also_has_those_with_its_name_among_their_parameters():
     [path] = quick.ROOT.glob("wrappers/**/lookahead.py")
     files, names = quick.selected([path.relative_to(quick.ROOT)])
-    assert {"test_lookahead.py", "test_catalogue.py", "test_weight_averages.py"} <= {*files}
+    assert {
+        *("test_lookahead.py", "test_catalogue.py", "test_formulas.py", "test_weight_averages.py")
+    } <= {*files}
     assert {"test_lookahead.py", "lookahead"} <= {*names}
     assert len([name for name in names if name in quick.TESTS]) <= quick.TOO_MANY
 
