@@ -12,12 +12,16 @@
 #   make images         the demo's picture and table again, into images/
 #   make l4             L4 and hand-set learning rates on handwritten digits, into images/ (3 minutes)
 #   make reproduce      a published experiment, into its page;  NAME=l4-mnist DATA=folder of the data sets
-#   make catalogue      the README's table of the catalogue, into docs/
+#   make catalogue      the README's table of the catalogue, also in docs/
+#   make wrapper        the files of a new wrapper, from a template;  NAME=my_wrapper KIND=gradients|steps|
+#                       step_sizes|weights|updates
 
 PYTHON ?= python3
 BACKEND ?= tensorflow
 DATA ?=
 NAME ?=
+KIND ?=
+DIFFERENCES ?=
 VENV ?= .venv
 WORKERS ?= auto
 FAST ?=
@@ -34,7 +38,7 @@ OLDEST = $(shell $(PYTHON) -c 'import tomllib; project = tomllib.load(open("pypr
 # First, so that no worker is left alone with it at the end.
 LONGEST = tests/test_soak.py
 
-.PHONY: demo quick test test-long test-oldest test-tensorflow-cpu differences catalogue bench images l4 reproduce clean
+.PHONY: demo quick test test-long test-oldest test-tensorflow-cpu differences catalogue wrapper bench images l4 reproduce clean
 
 demo: $(VENV)/.installed-$(BACKEND)
 	$(BIN)/python -m stepwrap demo
@@ -49,9 +53,8 @@ test: $(VENV)/.installed-$(BACKEND)
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not long"
 
 test-long: $(VENV)/.installed-$(BACKEND)
-	mkdir -p output
 	$(BIN)/python -m pytest -q -n $(WORKERS) -m "long or hypothesis" --hypothesis-profile=all \
-		--differences=output/differences.jsonl $(LONGEST) tests
+		$(if $(DIFFERENCES),--differences=$(DIFFERENCES)) $(LONGEST) tests
 
 test-oldest: $(VENV)-oldest/.installed
 	$(VENV)-oldest/bin/python -m pytest -q -n $(WORKERS) -m "not long" --one-of-each-kind
@@ -61,14 +64,20 @@ test-tensorflow-cpu: $(VENV)-oldest/.installed
 		--epochs 1 --seeds 1 --output output/tensorflow-cpu --force
 
 differences:
+	mkdir -p output
 	rm -f output/differences.jsonl
-	$(MAKE) test-long BACKEND=tensorflow
-	$(MAKE) test-long BACKEND=jax
-	$(MAKE) test-long BACKEND=torch
+	$(MAKE) test-long BACKEND=tensorflow DIFFERENCES=output/differences.jsonl
+	$(MAKE) test-long BACKEND=jax DIFFERENCES=output/differences.jsonl
+	$(MAKE) test-long BACKEND=torch DIFFERENCES=output/differences.jsonl
 	$(BIN)/python docs/differences.py output/differences.jsonl
 
 catalogue: $(VENV)/.installed-$(BACKEND)
-	$(BIN)/python docs/catalogue.py > docs/catalogue_table.md
+	$(BIN)/python docs/catalogue.py
+
+wrapper: $(VENV)/.installed-$(BACKEND)
+	$(BIN)/python docs/new_wrapper.py "$(NAME)" "$(KIND)"
+	$(BIN)/ruff check --quiet --fix .
+	$(BIN)/ruff format --quiet .
 
 bench: $(VENV)/.installed-tensorflow,jax,torch,peers
 	$(BIN)/python benchmarks/bench.py $(if $(FAST),--fast) $(if $(ALL),--all)
