@@ -58,9 +58,9 @@ def selected(paths):
         wrappers |= {*re.findall(r'^@wrapper\("(\w+)"', source, re.MULTILINE)}
         classes = re.findall(r"^class (\w+)", source, re.MULTILINE)
         files |= {name for name, test in TESTS.items() if any(cls in test for cls in classes)}
-    return sorted(
-        files | ({"test_catalogue.py", "test_formulas.py"} if wrappers else set())
-    ), sorted(names | wrappers)
+    if wrappers:
+        files |= {"test_catalogue.py", "test_formulas.py"}
+    return sorted(files), sorted(names | wrappers)
 
 
 if __name__ == "__main__":
