@@ -76,7 +76,7 @@ def measured(cell: Cell) -> list[dict[str, Any]]:
         given, made = pathlib.Path(folder, "cell.json"), pathlib.Path(folder, "records.json")
         given.write_text(json.dumps(dataclasses.asdict(cell)), encoding="utf-8")
         process = subprocess.run(
-            [sys.executable, HERE / "cell.py", given, made],
+            [sys.executable, HERE / "run_cell.py", given, made],
             env={**os.environ, **environment},
             stderr=subprocess.PIPE,  # for backends have much to say when they are imported
             text=True,

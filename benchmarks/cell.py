@@ -1,17 +1,7 @@
-"""Measures one cell in a process of its own: one backend, size and kind of step.
-
-    python benchmarks/cell.py CELL.json RECORDS.json
-
-`bench.py` starts it, with the environment that the cell needs.
-"""
+"""What is measured in one process."""
 
 from __future__ import annotations
 
-import json
-import os
-import pathlib
-import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -40,26 +30,3 @@ class Cell:
 
     def __str__(self) -> str:
         return f"{self.mode}, {self.size}, {self.kind}, threads: {self.threads}"
-
-
-def pin() -> None:
-    """Keeps this process on one processor, where the system can."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-
-
-def main() -> None:
-    """Reads the cell, measures, and writes the records."""
-    started = time.monotonic()
-    cell = Cell(**json.loads(pathlib.Path(sys.argv[1]).read_text(encoding="utf-8")))
-    if cell.threads == "one":
-        pin()  # before the backend counts the processors
-    import measure
-    import memory
-
-    records = memory.records(cell) if cell.kind == "memory" else measure.records(cell, started)
-    pathlib.Path(sys.argv[2]).write_text(json.dumps(records), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -137,8 +137,7 @@ class Comparison:
 
     def table(self) -> str:
         """The results at the end, mean ± standard deviation over the seeds, in Markdown."""
-        rows = map(tables.coded, tables.rows(self))
-        return tables.markdown(tables.columns(self), rows)
+        return tables.markdown(headings(self), map(tables.coded, final_rows(self)))
 
     def to_dataframe(self) -> Any:
         """A pandas data frame with a row for each optimizer, seed and epoch, as in results.csv.
@@ -152,7 +151,7 @@ class Comparison:
             raise ModuleNotFoundError(
                 "`to_dataframe` needs pandas. Run: pip install pandas", name="pandas"
             ) from error
-        columns, *rows = tables.by_epoch(self)
+        columns, *rows = rows_by_epoch(self)
         return pandas.DataFrame(rows, columns=columns)
 
     def divergences(self, name: str) -> dict[int, int]:
@@ -162,6 +161,49 @@ class Comparison:
             for seed, record in enumerate(self.records[name])
             if record.diverged_at is not None
         }
+
+
+def headings(comparison: Comparison) -> list[str]:
+    """The headings of `final_rows`."""
+    return ["optimizer", *(tables.heading(quantity) for quantity in _shown(comparison))]
+
+
+def final_rows(comparison: Comparison) -> list[list[str]]:
+    """For each optimizer its name and the final results, mean ± standard deviation."""
+    return [[name, *_results(comparison, name)] for name in comparison.records]
+
+
+def _results(comparison: Comparison, name: str) -> list[str]:
+    *measured, seconds = _shown(comparison)
+    took = comparison.by_epoch(name, seconds)
+    took = took[:, 1:] if took.shape[1] > 1 else took  # the first epoch compiles
+    speed = "–" if np.isnan(took).all() else f"{np.nanmedian(took):.2g}"
+    if divergences := comparison.divergences(name):
+        share = f" ({len(divergences)} of {comparison.seeds} seeds)" if comparison.seeds > 1 else ""
+        words = f"diverged at step {min(divergences.values()):,}{share}"
+        return [words, *("–" for _ in measured[1:]), speed]
+    finals = (
+        tables.mean_and_deviation(quantity, comparison.final(name, quantity))
+        for quantity in measured
+    )
+    return [*finals, speed]
+
+
+def _shown(comparison: Comparison) -> list[str]:
+    measured = [name for name in comparison.quantities if name.startswith("val_")]
+    return ["loss", *measured, "seconds"]
+
+
+def rows_by_epoch(comparison: Comparison) -> Iterator[list[Any]]:
+    """The headings, and a row for each optimizer, seed and epoch."""
+    quantities = comparison.quantities
+    yield ["optimizer", "seed", "epoch", *quantities, "diverged_at_step"]
+    for name in comparison.records:
+        values = [comparison.by_epoch(name, quantity) for quantity in quantities]
+        for seed, record in enumerate(comparison.records[name]):
+            for epoch in range(len(record.epochs["seconds"])):
+                numbers = [value[seed, epoch] for value in values]
+                yield [name, seed, epoch + 1, *numbers, record.diverged_at]
 
 
 def _is_better_high(quantity: str) -> bool | None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
+from collections.abc import Mapping
+
 import numpy as np
 import rich.console
 
 from . import tables
-from .comparison import Comparison
+from .comparison import Comparison, final_rows, headings, rows_by_epoch
 from .pictures import Curve, Panel, draw, grouped
 from .run_folder import RunFolder
 
@@ -16,20 +21,50 @@ STRETCHES = 60  # whose means are a curve
 
 def report(comparison: Comparison, folder: RunFolder, console: rich.console.Console) -> None:
     """Shows the table of final results; writes it, all results, and the pictures."""
-    columns, rows = tables.columns(comparison), tables.rows(comparison)
+    columns, rows = headings(comparison), final_rows(comparison)
     console.print(tables.Terminal(caption(comparison, "mean ± deviation"), columns, rows))
     folder.write("table.md", tables.markdown(columns, map(tables.coded, rows)))
     write_results(comparison, folder)
-    results = [part for panel in result_panels(comparison) for part in grouped(panel)]
-    draw(results, caption(comparison), folder.path / "results")
+    panels = [part for panel in result_panels(comparison) for part in grouped(panel)]
+    draw(panels, caption(comparison), folder.path / "results")
     draw(step_panels(comparison), caption(comparison), folder.path / "steps")
     show_files(folder, console)
 
 
 def write_results(comparison: Comparison, folder: RunFolder) -> None:
     """Writes results.csv, by epoch, and results.json, at the end."""
-    folder.write("results.csv", tables.as_csv(comparison))
-    folder.write("results.json", tables.as_json(comparison, folder.settings))
+    folder.write("results.csv", _as_csv(comparison))
+    folder.write("results.json", _as_json(comparison, folder.settings))
+
+
+def _as_csv(comparison: Comparison) -> str:
+    """A row for each optimizer, seed and epoch."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows_by_epoch(comparison))
+    return text.getvalue()
+
+
+def _as_json(comparison: Comparison, about: Mapping) -> str:
+    """The settings, and for each optimizer and seed the final results."""
+    results = {
+        name: [
+            {
+                **{
+                    quantity: _finite(comparison.final(name, quantity)[seed])
+                    for quantity in comparison.quantities
+                },
+                "diverged_at_step": record.diverged_at,
+                "stopped": record.stopped,
+            }
+            for seed, record in enumerate(records)
+        ]
+        for name, records in comparison.records.items()
+    }
+    return json.dumps({"settings": about, "results": results}, indent=2) + "\n"
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
 def show_files(folder: RunFolder, console: rich.console.Console) -> None:

@@ -9,9 +9,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from ..backends import current as backend
 from ..core import stack
 from ..core.optimizer_wrapper import OptimizerWrapper
+from ..core.sparse import works_on_rows
 
 Tensor = Any
 Variable = Any
@@ -26,36 +26,32 @@ class StepTrace(OptimizerWrapper):
 
     The loss is that of the batch, before the step. The learning rate is the effective one of a
     loss-based wrapper where there is one, else the optimizer's; a `MultiOptimizer` has none. The
-    step is what the weights differ by afterwards, weight decay and averages included.
+    norms are those of the record that the wrapper inside keeps of its step.
+
+    Args:
+        inner_optimizer: A wrapper, as `traced` makes one of every optimizer.
     """
 
     def build(self, variables: Sequence[Variable]) -> None:
-        """Makes the table, and the count of its rows so far."""
-        if self.built:
-            return
+        """Makes the table, the count of its rows so far, and the record that these are from."""
         super().build(variables)
+        self._record = self.inner_optimizer.record_steps()
         self._table = self.add_variable(
             (CAPACITY, len(QUANTITIES)), initializer="zeros", dtype="float32", name="trace"
         )
         self._rows = self.add_variable((), initializer="zeros", dtype="int32", name="rows")
 
+    @works_on_rows
     def apply_inner(
         self, gradients: list[Tensor | None], variables: list[Variable], loss: Tensor | None
     ) -> None:
-        """Does the step, and compares the weights before and after it."""
-        known = [gradient for gradient in gradients if gradient is not None]
-        before = backend.snapshot(variables)
-        learning_rate = self._nominal_learning_rate()
+        """Does the step, and copies what was recorded of it."""
         super().apply_inner(gradients, variables, loss)
-        steps = [
-            ops.subtract(after, value)
-            for after, value in zip(backend.snapshot(variables), before, strict=True)
-        ]
         row = (
             np.nan if loss is None else loss,
-            learning_rate if (effective := self._effective_learning_rate()) is None else effective,
-            _norm(known),
-            _norm(steps),
+            self._learning_rate_of_step(),
+            self._record.last_of("gradient_norm"),
+            self._record.last_of("step_norm"),
         )
         place = self._rows % CAPACITY
         self._table.assign(
@@ -67,20 +63,15 @@ class StepTrace(OptimizerWrapper):
         )
         self._rows.assign(self._rows + 1)
 
-    def _nominal_learning_rate(self) -> Any:
-        try:
-            return self.learning_rate
-        except AttributeError:  # Keras' MultiOptimizer has one in each part
-            return np.nan
-
-    def _effective_learning_rate(self) -> Any | None:
-        measuring = (
-            member
+    def _learning_rate_of_step(self) -> Any:
+        if "learning_rate" in self._record.quantities:
+            return self._record.last_of("learning_rate")
+        effective = (
+            member.effective_learning_rate
             for member in stack.walk(self.inner_optimizer)
             if "effective_learning_rate" in getattr(member, "measured", ())
         )
-        member = next(measuring, None)
-        return None if member is None else member.effective_learning_rate
+        return next(effective, np.nan)
 
     def rows_from(self, start: int) -> np.ndarray:
         """The rows of the steps from that one on: steps × quantities."""
@@ -140,12 +131,22 @@ class TraceReader(keras.callbacks.Callback):
 def traced(optimizer: keras.optimizers.Optimizer) -> tuple[keras.optimizers.Optimizer, StepTrace]:
     """The optimizer with a trace around it, and the trace."""
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-        trace = StepTrace(optimizer.inner_optimizer)  # inside it, where the loss is not scaled
+        # Inside it, where the loss is not scaled.
+        trace = StepTrace(_with_whole_steps(optimizer.inner_optimizer))
         optimizer.inner_optimizer = trace
         return optimizer, trace
-    trace = StepTrace(optimizer)
+    trace = StepTrace(_with_whole_steps(optimizer))
     return trace, trace
 
 
-def _norm(tensors: Sequence[Tensor]) -> Tensor:
-    return ops.sqrt(backend.dot(tensors, tensors)) if tensors else 0.0
+def _with_whole_steps(optimizer: keras.optimizers.Optimizer) -> OptimizerWrapper:
+    """The optimizer as a wrapper whose record is of all that it adds to the weights.
+
+    That of a wrapper which takes steps is exact, but without what reaches the weights beside
+    them. Any other's is what the weights differ by, which has all, but loses a step to rounding
+    where the weights do: only so does the optimizer inside write as it would alone.
+    """
+    if not isinstance(optimizer, OptimizerWrapper):
+        return OptimizerWrapper(optimizer)
+    writes_more = stack.decays_weights(optimizer) or optimizer.overrides("after_step")
+    return OptimizerWrapper(optimizer) if optimizer.takes_steps and writes_more else optimizer

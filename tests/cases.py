@@ -24,8 +24,6 @@ class AveragedGradient(stepwrap.OptimizerWrapper):
         self.decay = decay
 
     def build(self, variables):
-        if self.built:
-            return
         super().build(variables)
         self.averages = {
             variable.path: self.add_variable_from_reference(variable, "average")
@@ -67,21 +65,11 @@ class SignDescent(keras.optimizers.Optimizer):
         self.assign_sub(variable, rate * ops.sign(ops.cast(gradient, variable.dtype)))
 
 
-# What a wrapper cannot do without, and what makes it do something within three steps.
-ARGUMENTS = {
-    "coupled_weight_decay": {"rate": 0.01},
-    "lookahead": {"sync_period": 2},
-    "moving_average": {"average_decay": 0.5},
-    "step_clipping": {"max_norm": 0.1},
-    "stochastic_weight_average": {"average_period": 2},
-}
-
-
 def catalogued(name):
     """The wrapper of that name as a function of the inner optimizer, the same in every run."""
     wrapper = stepwrap.wrappers.get(name)
     seeded = {"seed": 1} if "seed" in inspect.signature(wrapper).parameters else {}
-    return functools.partial(wrapper, **ARGUMENTS.get(name, {}), **seeded)
+    return functools.partial(wrapper, **stepwrap.wrappers.example(name), **seeded)
 
 
 # Each takes the inner optimizer. The catalogue's wrappers join by themselves.
@@ -124,16 +112,23 @@ def of_other_kinds():
     return {*stepwrap.wrappers.names()} - {*KINDS}
 
 
-def others_long(names, everyday=KINDS):
-    """The names as parameters of a test that takes long, marked so but for those of every day."""
-    return values_long({name: name for name in names}, everyday)
+def others_long(names, everyday=KINDS, backend=BACKEND):
+    """The names as parameters of a test that takes long, marked so but for those of every day.
+
+    Args:
+        names: All of them.
+        everyday: Those of every day.
+        backend: Where all are met; on the others, one of each kind: what is the same code on each.
+    """
+    return values_long({name: name for name in names}, everyday, backend)
 
 
-def values_long(values, everyday):
+def values_long(values, everyday, backend=BACKEND):
     """The same of what has these names."""
     return [
         pytest.param(value, id=name, marks=[] if name in everyday else pytest.mark.long)
         for name, value in values.items()
+        if name in (*everyday, *KINDS) or backend == BACKEND
     ]
 
 

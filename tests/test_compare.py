@@ -41,6 +41,7 @@ from stepwrap.experiments import (
     sweeping,
     tables,
 )
+from stepwrap.experiments.comparison import final_rows, headings
 
 X = np.random.default_rng(0).normal(size=(12, 3)).astype("float32")
 Y = (X.sum(axis=1) > 0).astype("int32")
@@ -784,7 +785,7 @@ def test_a_comparison_gives_its_table_and_a_data_frame(monkeypatch):
 def test_a_table_has_a_row_for_each_stack():
     records = {"adam | normalized": [record([3.0, 1.0]), record([3.0, 2.0])]}
     comparison = Comparison("t", 2, False, records)
-    columns, [row] = tables.columns(comparison), tables.rows(comparison)
+    columns, [row] = headings(comparison), final_rows(comparison)
     assert columns == ["optimizer", "training loss", "seconds per epoch"]
     assert row == ["adam | normalized", "1.50 ± 0.5", "1"]
     assert tables.markdown(columns, map(tables.coded, [row])).splitlines() == [

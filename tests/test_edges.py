@@ -15,7 +15,7 @@ from cases import BACKEND, WRAPPERS
 EAGER = dict(jit_compile=False, run_eagerly=True)
 
 all_wrappers = pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS)
-each_kind = pytest.mark.parametrize("wrap", cases.values_long(WRAPPERS, cases.EVERYDAY))
+each_kind = pytest.mark.parametrize("wrap", cases.values_long(WRAPPERS, cases.EVERYDAY, "torch"))
 
 
 # Float8: Keras hands the new scales of a layer to the optimizer as "gradients".

@@ -65,6 +65,8 @@ def in_large_batches(base):
         )
         for base in BASES
         for mode in MODES
+        # JAX compiles each operation by itself where all is not compiled at once.
+        if (BACKEND, mode) != ("jax", "eager") or base in EVERYDAY
     ],
 )
 def test_four_small_batches_do_what_a_large_one_does(base, mode):
@@ -76,7 +78,7 @@ def test_four_small_batches_do_what_a_large_one_does(base, mode):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("base", cases.others_long(BASES, EVERYDAY))
+@pytest.mark.parametrize("base", cases.others_long(BASES, EVERYDAY, "torch"))
 def test_one_batch_to_a_step_is_no_accumulation(base):
     accumulation = GradientAccumulation(BASES[base](), steps=1)
     network = train(cases.model(accumulation, **EAGER), LARGE)

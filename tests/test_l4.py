@@ -1,5 +1,6 @@
 """L4Wrapper: the rule on every optimizer, when it makes no step, and what it says of itself."""
 
+import inspect
 import warnings
 
 import keras
@@ -50,7 +51,7 @@ def test_the_rule_on_every_optimizer(name, float64):
     for base in (optimizer.inner_optimizer, shadow):
         base.weight_decay = base.adam_weight_decay = None  # no part of the direction
     variables, shadow_variables = cases.variables("float64"), cases.variables("float64")
-    reference = references.L4()
+    reference = references.step_sizes.L4()
     for seed, loss in enumerate([2.0, 1.5, 1.7, 0.9, 1.2]):
         gradients = cases.gradients(variables, seed)
         loss = ops.convert_to_tensor(loss, dtype="float64")
@@ -528,6 +529,42 @@ def test_a_fraction_that_looks_like_a_learning_rate_is_told(make):
         warnings.simplefilter("error")
         make(0.01)
         make(0.015)  # a published one
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: stepwrap.L4Wrapper("adam", 1e-3),
+        lambda: stepwrap.L4Adam(1e-3),
+        lambda: stepwrap.L4Mom(fraction=1e-3, jit_compile=False),
+        lambda: stepwrap.parse("adam | l4(1e-3)"),
+        lambda: setattr(stepwrap.Cautious(stepwrap.L4Wrapper("adam")), "learning_rate", 0.1),
+    ],
+)
+def test_warnings_point_to_the_line_of_the_user(make):
+    with pytest.warns(UserWarning, match="learning rate") as caught:
+        make()
+    assert [(one.filename, one.lineno) for one in caught] == [
+        (__file__, make.__code__.co_firstlineno)
+    ]
+
+
+@pytest.mark.parametrize("optimizer_class", [stepwrap.L4Adam, stepwrap.L4Mom])
+def test_the_arguments_of_the_rule_are_those_of_l4wrapper(optimizer_class):
+    """In their order, by position and by name, with its defaults."""
+    of_wrapper = list(inspect.signature(stepwrap.L4Wrapper).parameters.values())[1:]
+    parameters = inspect.signature(optimizer_class).parameters
+    own = [name for name in parameters if name in ("square_time_scale", "adam_epsilon")]
+    assert [one for name, one in parameters.items() if name not in own] == of_wrapper
+    names = [one.name for one in of_wrapper]
+    assert list(parameters) == [*names[:6], *own, *names[6:]]
+    optimizer = optimizer_class(0.2, 0.8, 0.7, 500.0, 1e-9, 20.0, *(2.0 for _ in own), -1.0)
+    given = {"fraction": 0.2, "gradient_time_scale": 20.0, "loss_floor": -1.0}
+    given |= dict.fromkeys(own, 2.0)
+    assert {name: getattr(optimizer, name) for name in given} == given
+    message = rf"{optimizer_class.__name__}\.__init__\(\): too many positional arguments"
+    with pytest.raises(TypeError, match=message):
+        optimizer_class(*(1 for _ in parameters))
 
 
 @pytest.mark.parametrize(

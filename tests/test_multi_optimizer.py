@@ -44,7 +44,7 @@ all_wrappers = pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS)
 # Different stacks for different layers.
 
 
-@pytest.mark.parametrize("wrap", cases.values_long(WRAPPERS, cases.EVERYDAY))
+@pytest.mark.parametrize("wrap", cases.values_long(WRAPPERS, cases.EVERYDAY, "torch"))
 def test_each_part_does_what_its_stack_does_alone(wrap):
     together, variables = cases.variables(), cases.variables()
     places = {"kernels": [0, 2], "biases": [1]}

@@ -10,6 +10,7 @@ import pytest
 from keras import ops
 
 import cases
+import references
 import stepwrap
 from cases import BACKEND
 from stepwrap.optimizers import RAdam
@@ -25,31 +26,6 @@ HYPER_PARAMETERS = [
     {"beta_2": 0.0},
     {"epsilon": 0.01},
 ]
-
-
-class Reference:
-    """Algorithm 2 of arXiv 1908.03265, with the epsilon of the authors' code."""
-
-    def __init__(self, beta_1=0.9, beta_2=0.999, epsilon=1e-7, bound=5):
-        self.beta_1, self.beta_2, self.epsilon, self.bound = beta_1, beta_2, epsilon, bound
-        self.t, self.m, self.v = 0, 0.0, 0.0
-
-    def step(self, gradient):
-        """What is added to the weights at learning rate 1."""
-        self.t += 1
-        t, gradient = self.t, np.asarray(gradient, "float64")
-        self.m = self.beta_1 * self.m + (1 - self.beta_1) * gradient
-        self.v = self.beta_2 * self.v + (1 - self.beta_2) * gradient**2
-        unbiased = self.m / (1 - self.beta_1**t)
-        final = 2 / (1 - self.beta_2) - 1
-        length = final - 2 * t * self.beta_2**t / (1 - self.beta_2**t)
-        if length <= self.bound:
-            return -unbiased
-        rectification = math.sqrt(
-            ((length - 4) * (length - 2) * final) / ((final - 4) * (final - 2) * length)
-        )
-        adaptive = math.sqrt(1 - self.beta_2**t) / (np.sqrt(self.v) + self.epsilon)
-        return -unbiased * rectification * adaptive
 
 
 def gradients_at(step):
@@ -69,9 +45,9 @@ def steps_of(optimizer, count, dtype="float32"):
 
 
 def reference_steps(count, **hyper_parameters):
-    references = [Reference(**hyper_parameters) for _ in SHAPES]
+    of_shapes = [references.optimizers.Rectified(**hyper_parameters) for _ in SHAPES]
     for step in range(count):
-        pairs = zip(references, gradients_at(step), strict=True)
+        pairs = zip(of_shapes, gradients_at(step), strict=True)
         yield [RATE * reference.step(gradient) for reference, gradient in pairs]
 
 
@@ -243,11 +219,11 @@ def test_a_wrapper_takes_the_whole_step():
     ],
 )
 def test_gradients_are_clipped_as_by_any_keras_optimizer(argument, clip):
-    references = [Reference() for _ in SHAPES]
+    of_shapes = [references.optimizers.Rectified() for _ in SHAPES]
     for step, actual in enumerate(steps_of(RAdam(RATE, **{argument: 0.5}), 8)):
         gradients = gradients_at(step)
         norm = np.sqrt(sum(np.sum(np.square(gradient)) for gradient in gradients))
-        pairs = zip(references, gradients, strict=True)
+        pairs = zip(of_shapes, gradients, strict=True)
         assert_close(actual, [RATE * one.step(clip(gradient, norm)) for one, gradient in pairs])
 
 

@@ -42,5 +42,19 @@ def test_no_file_imports_itself_by_way_of_others():
     graphlib.TopologicalSorter({file: imported(file) for file in FILES}).prepare()
 
 
+def imported_beside(script):
+    """The scripts of its folder that a script imports, wherever in it."""
+    for node in ast.walk(ast.parse(script.read_text())):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = [name.name for name in node.names]
+            for name in names if isinstance(node, ast.Import) else [node.module]:
+                yield from script.parent.glob(f"{name}.py")
+
+
+def test_no_script_imports_itself_by_way_of_others():
+    scripts = [*ROOT.glob("benchmarks/*.py")]
+    graphlib.TopologicalSorter({one: imported_beside(one) for one in scripts}).prepare()
+
+
 def test_nothing_else_lies_at_the_root():
     assert {file.stem for file in ROOT.glob("*.py")} - {"setup"} <= {*ROOMS}

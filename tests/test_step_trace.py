@@ -83,12 +83,30 @@ def test_the_step_is_what_the_weights_differ_by():
     assert (column(reader, "step_norm")[1::2] > 0).all()
 
 
+TINY = {"gradient_time_scale": 1, "max_learning_rate": 1e-9}
+
+
+def test_a_step_that_the_weights_lose_to_rounding_is_recorded():
+    model, reader = fit(stepwrap.L4Wrapper(keras.optimizers.SGD(0.1), **TINY))
+    np.testing.assert_array_equal(model.get_weights()[0], START)
+    np.testing.assert_allclose(reader.rows, descent([1e-9] * 4, BATCHES * 2), rtol=1e-5)
+
+
+def test_weight_decay_beside_the_steps_is_part_of_it():
+    decaying = keras.optimizers.SGD(0.1, weight_decay=0.5)
+    _, reader = fit(stepwrap.L4Wrapper(decaying, **TINY))
+    expected = 0.1 * 0.5 * np.linalg.norm(START) * 0.95 ** np.arange(4)
+    np.testing.assert_allclose(column(reader, "step_norm"), expected, rtol=1e-5)
+
+
 def test_inside_a_loss_scaler_the_loss_is_as_it_was():
     _, reader = fit(stepwrap.LossScaleOptimizer(keras.optimizers.SGD(0.1)))
     np.testing.assert_allclose(reader.rows, descent([0.1] * 4, BATCHES * 2), rtol=1e-5)
 
 
-@pytest.mark.parametrize("text", ["adam", "sgd | normalized | lookahead(2)", "l4adam"])
+@pytest.mark.parametrize(
+    "text", ["adam", "sgd | normalized | lookahead(2)", "l4adam", "adamw | l4"]
+)
 def test_it_changes_nothing(text):
     traced_model, _ = fit(stepwrap.parse(text), run_eagerly=True)
     model = linear_model(stepwrap.parse(text), run_eagerly=True)

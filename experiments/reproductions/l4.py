@@ -2,16 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from ..comparison import Comparison
 from ..pictures import Panel
 from ..report import curves_by_epoch
-from ..tables import NAMES
+from ..tables import NAMES, milestones
 from . import cells
+from .laboratory import Laboratory
 
 # Below a stack: what a published row is called, and its test accuracy (%) after epochs.
 Published = Mapping[str, Mapping[str, Mapping[int, str]]]
+
+
+def report(
+    laboratory: Laboratory,
+    comparison: Comparison,
+    epochs: Iterable[int],
+    network: str,
+    measured: str = "training loss of the epoch and test accuracy after it",
+    published: Published | None = None,
+) -> None:
+    """Writes the table and the picture of a comparison by epoch, named as the experiment is.
+
+    Args:
+        laboratory: The experiment.
+        comparison: Its results.
+        epochs: Which of them the table shows, beside the last.
+        network: What was trained.
+        measured: What the table has.
+        published: What stands below the results of a stack. Default: nothing.
+    """
+    name, shown = laboratory.name.replace("-", "_"), milestones(epochs, comparison.epochs)
+    seeds = cells.of_seeds(comparison.seeds)
+    laboratory.table(
+        name,
+        f"{network}: {measured}, {seeds}; accuracy ± standard deviation.",
+        columns(shown),
+        rows(comparison, shown, published),
+    )
+    seeds = cells.of_seeds(comparison.seeds, "mean and range")
+    laboratory.picture(name, panels(comparison), f"{network}, {seeds}")
 
 
 def columns(shown: list[int]) -> list[str]:

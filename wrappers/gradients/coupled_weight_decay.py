@@ -13,7 +13,7 @@ from ...toolkit.exclusions import Exclusions
 from ..catalogue import wrapper
 
 
-@wrapper("coupled_weight_decay")
+@wrapper("coupled_weight_decay", example={"rate": 0.01})
 class CoupledWeightDecay(OptimizerWrapper):
     """Adds the weights to the gradient, as an L2 penalty of rate/2 · ‖w‖² in the loss would.
 
@@ -55,8 +55,6 @@ class CoupledWeightDecay(OptimizerWrapper):
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Looks for the excluded variables."""
-        if self.built:
-            return
         super().build(variables)
         self._excluded = Exclusions("exclude", self.exclude, variables)
 

@@ -10,11 +10,12 @@ from typing import Any
 from keras import ops
 
 from ... import checks
-from ...backends import current as backend
+from ...backends import flow, kernels
 from ...core import stack
 from ...core.optimizer_wrapper import OptimizerWrapper, Tensor, Variable
 from ...toolkit.skip_tally import SkipTally
 from ...toolkit.slots import scalar, scalar_dtype
+from ...toolkit.user_warning import warn_user
 from .gradient_average import InnerAverage, OwnAverage, keeps_average
 
 # Why a step was skipped, in the order in which the state counts them.
@@ -53,11 +54,10 @@ class L4(OptimizerWrapper, abc.ABC):
         super().__init__(inner_optimizer, name=name)
         self.fraction = checks.number("fraction", fraction, above=0, most=1)
         if self.fraction < LEAST_USUAL_FRACTION:
-            warnings.warn(
+            warn_user(
                 f"fraction={fraction!r} on {type(self).__name__} is no learning rate, of which it "
                 "needs none, but the part of the way to the lowest loss that a step is to go: with "
-                "so little of it training is slow. Leave it out for the default, 0.15.",
-                stacklevel=2,
+                "so little of it training is slow. Leave it out for the default, 0.15."
             )
         self.minloss_factor = checks.number("minloss_factor", minloss_factor, least=0, most=1)
         self.init_factor = checks.number("init_factor", init_factor, above=0, most=1)
@@ -97,8 +97,6 @@ class L4(OptimizerWrapper, abc.ABC):
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Makes the state; scalars are float64 if a variable is, else float32."""
-        if self.built:
-            return
         super().build(variables)
         self._scalar_dtype = scalar_dtype(variables)
         decay = 1 - 1 / self.gradient_time_scale
@@ -150,14 +148,14 @@ class L4(OptimizerWrapper, abc.ABC):
         inner_learning_rate = self._inner_learning_rate()
         # Now: it can be set on the inner optimizer at any time.
         weights = variables if stack.decays_weights(self.inner_optimizer) else []
-        weights_before = backend.snapshot(weights)
+        weights_before = flow.snapshot(weights)
 
         def propose(gradients: list[Tensor]) -> list[Tensor]:
             steps, averages, correction = self.propose(inner_steps, gradients, variables)
-            return [*steps, -backend.dot(averages, steps) / (correction * inner_learning_rate)]
+            return [*steps, -kernels.dot(averages, steps) / (correction * inner_learning_rate)]
 
         # Known before any state is written. The squares, too, for inner optimizers average them.
-        sound = backend.all_finite([loss, backend.dot(gradients, gradients)])
+        sound = kernels.all_finite([loss, kernels.dot(gradients, gradients)])
         like = [*variables, self._min_loss]
         *steps, slope = self.run_if(sound, propose, gradients, like=like)  # g̃ᵀv
 
@@ -165,12 +163,12 @@ class L4(OptimizerWrapper, abc.ABC):
         gap = loss - self.minloss_factor * min_loss
         learning_rate = self._learning_rate_for(gap, slope)
         scale = learning_rate / inner_learning_rate
-        finite = sound & backend.all_finite([slope, scale])
+        finite = sound & kernels.all_finite([slope, scale])
         above_floor, descends = loss >= 0, slope > 0
         moves = finite & above_floor & descends & (gap > 0)
 
         self._remember(min_loss, finite & above_floor)
-        backend.restore_unless(moves, weights, weights_before)
+        flow.restore_unless(moves, weights, weights_before)
         zero = ops.zeros_like(learning_rate)
         self._learning_rate_used.assign(ops.where(moves, learning_rate, zero))
         self._tally.count(
@@ -180,7 +178,7 @@ class L4(OptimizerWrapper, abc.ABC):
             no_gap=finite & (loss > 0) & ~(gap > 0),
         )
         self.check_progress()
-        return backend.scaled_or_zero(moves, steps, scale)
+        return kernels.scaled_or_zero(moves, steps, scale)
 
     def _lowest_of(self, loss: Tensor) -> Tensor:
         """min_loss as this step takes it."""
@@ -219,12 +217,11 @@ class L4(OptimizerWrapper, abc.ABC):
     def learning_rate(self, learning_rate: Any) -> None:
         if not self._told_of_the_rate:
             self._told_of_the_rate = True
-            warnings.warn(
+            warn_user(
                 f"Setting the learning rate of {type(self).__name__}, as a callback may do, does "
                 "not change how far its steps go, which it takes from the loss. Only decoupled "
                 "weight decay inside, if there is any, follows it. To bound the steps, give it "
-                "`max_learning_rate` or a smaller `fraction`.",
-                stacklevel=2,
+                "`max_learning_rate` or a smaller `fraction`."
             )
         self.inner_optimizer.learning_rate = learning_rate
 

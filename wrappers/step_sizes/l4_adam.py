@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 from keras import ops
 
 from ... import checks
-from ...backends import current as backend
+from ...backends import kernels
 from ...core.optimizer_wrapper import Tensor, Variable
 from ...optimizers.catalogue import base_optimizer
 from ...toolkit.slots import Slots
+from .arguments import with_arguments_of_rule
 from .l4 import L4
 
 
@@ -31,19 +33,13 @@ class L4Adam(L4):
     `L4Wrapper("adam")` differs in Keras' epsilon, 1e-7, inside the bias correction.
 
     Args:
-        fraction: As in `L4Wrapper`. Default: 0.15.
-        minloss_factor: As in `L4Wrapper`. Default: 0.9.
-        init_factor: As in `L4Wrapper`. Default: 0.75.
-        minloss_forget_time: As in `L4Wrapper`. Default: 1000.
-        epsilon: As in `L4Wrapper`. Default: 1e-12.
-        gradient_time_scale: As in `L4Wrapper`. Default: 10.
+        fraction, minloss_factor, init_factor, minloss_forget_time, epsilon, gradient_time_scale,
+            loss_floor, max_learning_rate, max_consecutive_skips: As in `L4Wrapper`, with
+            its defaults.
         square_time_scale: Over how many steps the squared gradient is averaged; at
             least 1. Default: 1000.
         adam_epsilon: Added to the root of the averaged square, in units of the
             gradient; at least 0. Default: 1e-4.
-        loss_floor: As in `L4Wrapper`. Default: 0.
-        max_learning_rate: As in `L4Wrapper`. Default: None.
-        max_consecutive_skips: As in `L4Wrapper`. Default: 100.
         name: The optimizer's name. Default: made from the class name.
 
     Raises:
@@ -56,41 +52,16 @@ class L4Adam(L4):
         Algorithm 1.
     """
 
+    @with_arguments_of_rule
     def __init__(
-        self,
-        fraction: float = 0.15,
-        minloss_factor: float = 0.9,
-        init_factor: float = 0.75,
-        minloss_forget_time: float = 1000.0,
-        epsilon: float = 1e-12,
-        gradient_time_scale: float = 10.0,
-        square_time_scale: float = 1000.0,
-        adam_epsilon: float = 1e-4,
-        loss_floor: float = 0.0,
-        max_learning_rate: float | None = None,
-        max_consecutive_skips: int = 100,
-        name: str | None = None,
+        self, square_time_scale: float = 1000.0, adam_epsilon: float = 1e-4, **rule: Any
     ) -> None:
-        super().__init__(
-            keras.optimizers.SGD(1.0),  # writes what `direction` gives
-            fraction,
-            minloss_factor,
-            init_factor,
-            minloss_forget_time,
-            epsilon,
-            gradient_time_scale,
-            loss_floor,
-            max_learning_rate,
-            max_consecutive_skips,
-            name,
-        )
+        super().__init__(keras.optimizers.SGD(1.0), **rule)  # writes the direction
         self.square_time_scale = checks.number("square_time_scale", square_time_scale, least=1)
         self.adam_epsilon = checks.number("adam_epsilon", adam_epsilon, least=0)
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Makes the average of the squared gradient."""
-        if self.built:
-            return
         super().build(variables)
         self._square_averages = Slots(self, variables, "square_average")
 
@@ -103,7 +74,7 @@ class L4Adam(L4):
         """Along Adam's direction, with epsilon outside the bias correction."""
         averages, correction = self.gradient_average.update(gradients, variables)
         decay = 1 - 1 / self.square_time_scale
-        square_averages = backend.update_averages(
+        square_averages = kernels.update_averages(
             self._square_averages.of(variables),
             [ops.square(gradient) for gradient in gradients],
             decay,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ... import checks
-from ...backends import current as backend
+from ...backends import kernels
 from ...core.optimizer_wrapper import OptimizerWrapper, Tensor, Variable
 from ...toolkit.slots import Slots
 from ..catalogue import wrapper
@@ -52,8 +52,6 @@ class StepMomentum(OptimizerWrapper):
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Makes the velocities."""
-        if self.built:
-            return
         super().build(variables)
         self._velocities = Slots(self, variables, "velocity")
 
@@ -61,7 +59,7 @@ class StepMomentum(OptimizerWrapper):
         self, steps: list[Tensor], gradients: list[Tensor], variables: list[Variable]
     ) -> list[Tensor]:
         """The steps with momentum."""
-        velocities = backend.accumulate(self._velocities.of(variables), steps, self.momentum)
+        velocities = kernels.accumulate(self._velocities.of(variables), steps, self.momentum)
         if self.nesterov:
-            return backend.add_scaled(steps, velocities, self.momentum)
+            return kernels.add_scaled(steps, velocities, self.momentum)
         return velocities

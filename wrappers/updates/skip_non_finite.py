@@ -54,8 +54,6 @@ class SkipNonFinite(OptimizerWrapper):
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Makes the counts."""
-        if self.built:
-            return
         super().build(variables)
         self._tally = SkipTally(
             self,

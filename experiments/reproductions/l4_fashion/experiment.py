@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ... import tables
-from .. import cells, l4
+from .. import l4
 from ..catalogue import reproduction
 from ..l4_mnist.experiment import STACKS
 from ..laboratory import Laboratory, Length
@@ -17,17 +16,5 @@ FAST = Length(epochs=2, seeds=1, samples=2_560)
 def l4_fashion(laboratory: Laboratory) -> None:
     """L4 on Fashion-MNIST: a small convolutional network."""
     comparison = laboratory.compare("cnn", STACKS, "fashion-cnn", full=FULL, fast=FAST)
-    shown = tables.milestones(EPOCHS, comparison.epochs)
     network = "Fashion-MNIST, convolutional network of the shape of LeNet-5, batches of 64"
-    laboratory.table(
-        "l4_fashion",
-        f"{network}: training loss of the epoch and test accuracy after it, "
-        f"{cells.of_seeds(comparison.seeds)}; accuracy ± standard deviation.",
-        l4.columns(shown),
-        l4.rows(comparison, shown),
-    )
-    laboratory.picture(
-        "l4_fashion",
-        l4.panels(comparison),
-        f"{network}, {cells.of_seeds(comparison.seeds, 'mean and range')}",
-    )
+    l4.report(laboratory, comparison, EPOCHS, network)

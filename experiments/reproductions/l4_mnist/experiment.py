@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ... import tables
-from .. import cells, l4
+from .. import l4
 from ..catalogue import reproduction
 from ..laboratory import Laboratory, Length
 
@@ -30,17 +29,5 @@ FULL, FAST = Length(epochs=30), Length(epochs=2, seeds=1, samples=5_120)
 def l4_mnist(laboratory: Laboratory) -> None:
     """L4 on MNIST: the paper's 784-300-100-10 network, and its Table 2."""
     comparison = laboratory.compare("mlp", STACKS, "mnist-mlp", full=FULL, fast=FAST)
-    shown = tables.milestones(EPOCHS, comparison.epochs)
     network = "MNIST, 784-300-100-10 ReLU network, batches of 64"
-    laboratory.table(
-        "l4_mnist",
-        f"{network}: training loss of the epoch and test accuracy after it, "
-        f"{cells.of_seeds(comparison.seeds)}; accuracy ± standard deviation.",
-        l4.columns(shown),
-        l4.rows(comparison, shown, PUBLISHED),
-    )
-    laboratory.picture(
-        "l4_mnist",
-        l4.panels(comparison),
-        f"{network}, {cells.of_seeds(comparison.seeds, 'mean and range')}",
-    )
+    l4.report(laboratory, comparison, EPOCHS, network, published=PUBLISHED)
