@@ -11,7 +11,7 @@ from keras import ops
 
 import cases
 import stepwrap
-from cases import BACKEND, BASE_OPTIMIZERS, EVERYDAY, KINDS, WRAPPERS
+from cases import BACKEND, BASE_OPTIMIZERS, EVERYDAY, WRAPPERS
 from stepwrap.core import stack
 
 EAGER = dict(jit_compile=False, run_eagerly=True)
@@ -26,8 +26,8 @@ compiled_backend = pytest.mark.skipif(
 # with one wrapper of each kind and stacks of several; with all others in the long tests.
 # `base`: every wrapper meets Adam, and every base a wrapper of gradients and one of steps; one
 # backend is enough for the rest of the product. `some_base`: without that rest. `compiled_base`:
-# with a network that is trained, every wrapper meets Adam, and every base L4, which takes its step
-# apart. `trained_base`: likewise, where it is the same code on each backend, and one is enough.
+# with a network that is trained, every wrapper meets Adam, and on one backend every base L4, which
+# takes its step apart. `trained_base`: likewise, where one backend is enough for the wrappers, too.
 MEET_EVERY_BASE = ("normalized", "l4")
 # These compute weights from their own state: a step rescaled on its way is none of theirs.
 COMPUTE_WEIGHTS = ("Ftrl", "ScheduleFreeAdamW")
@@ -47,16 +47,14 @@ def bases(wrapper):
 
 
 def compiled_bases(wrapper):
-    everyday = {"Adam": wrapper in EVERYDAY}
-    return {base: False for base in (BASE_OPTIMIZERS if wrapper == "l4" else [])} | everyday
+    every_base = wrapper == "l4" and BACKEND != "tensorflow"
+    bases = {base: False for base in BASE_OPTIMIZERS} if every_base else {}
+    return {**bases, "Adam": wrapper in EVERYDAY}
 
 
 def trained_bases(wrapper):
-    return {
-        base: everyday
-        for base, everyday in compiled_bases(wrapper).items()
-        if everyday or BACKEND == "torch"
-    }
+    bases = compiled_bases(wrapper)
+    return bases if BACKEND == "torch" else {base: True for base, met in bases.items() if met}
 
 
 FIXTURES = {
@@ -259,7 +257,7 @@ def test_compiled_and_eager_agree(wrap, compiled_base):
     if BACKEND == "tensorflow":
         if hasattr(wrap(keras.optimizers.SGD()), "seed"):
             modes = ("graph", "eager")  # with XLA, TensorFlow draws other random numbers
-        elif wrap in map(WRAPPERS.get, EVERYDAY) and compiled_base is keras.optimizers.Adam:
+        elif wrap in map(WRAPPERS.get, EVERYDAY):
             modes = ("compiled", "graph", "eager")  # all others in a graph: see test_fast_paths
     if not _agree(_bare, compiled_base, modes):
         pytest.skip("the bare optimizer itself does not: ScheduleFreeAdamW")
@@ -270,7 +268,7 @@ def test_compiled_and_eager_agree(wrap, compiled_base):
 @pytest.mark.skipif(BACKEND != "torch", reason="where it is compiled by wish only")
 @pytest.mark.parametrize("name", WRAPPERS)
 def test_compiled_by_torch_and_eager_agree(name, monkeypatch):
-    if name not in KINDS:
+    if name not in MEET_EVERY_BASE:
         import torch
 
         # Without the compilation to machine code, which takes 10 seconds a wrapper.
