@@ -21,11 +21,6 @@ if keras.backend.backend() == "tensorflow":
     [cpu] = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 
-if keras.backend.backend() == "torch":
-    import torch
-
-    torch.set_num_threads(1)  # the others are for the other workers
-
 # Compilation makes the first example slow; times are never asserted. The long tests have all
 # examples; every day there are a few.
 EXAMPLES = {"everyday": 20, "all": 100}

@@ -63,7 +63,8 @@ def comparable(state):
 
 
 def _own_name(path):
-    return path.split("/")[-1].replace("sequential_", "")  # the layer's name without the model's
+    # The layer's name without the model's, which Keras counts.
+    return re.sub(r"sequential_(\d+_)?", "", path.split("/")[-1])
 
 
 def same_as_then(config):

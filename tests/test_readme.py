@@ -31,6 +31,7 @@ def test_the_first_example_runs_as_it_stands():
     assert after < before
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("clean_registry", "clean_catalogue")
 def test_the_code_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -57,7 +57,7 @@ REDUCTIONS = {
 }
 
 
-@pytest.mark.parametrize("dtype", ROUNDING)
+@pytest.mark.parametrize("dtype", cases.others_long(ROUNDING, ["float32", "bfloat16"]))
 @pytest.mark.parametrize("name", REDUCTIONS)
 def test_reductions(name, dtype, float64):
     function, reference = REDUCTIONS[name]
@@ -69,7 +69,7 @@ def test_reductions(name, dtype, float64):
             assert abs(result - reference(array)) <= ROUNDING[dtype] * magnitude
 
 
-@pytest.mark.parametrize("dtype", ROUNDING)
+@pytest.mark.parametrize("dtype", cases.others_long(ROUNDING, ["float32", "bfloat16"]))
 def test_inner_products(dtype, float64):
     arrays, tensors = arrays_and_tensors(BLOCKS, dtype, seed=0)
     other_arrays, others = arrays_and_tensors(BLOCKS, dtype, seed=1)
