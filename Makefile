@@ -1,21 +1,27 @@
 # Everything from a fresh clone, with Python 3.11 or newer and make:
 #   make demo           train, plot, save and load on handwritten digits (about a minute)
-#   make test           style and the whole test suite;  make test BACKEND=jax|torch  on another backend
-#   make test-long      what takes minutes: replicas, processes, kills, 20,000 steps;  BACKEND as above
-#   make test-oldest    the suite on the oldest Keras and TensorFlow that are supported, one wrapper of each kind
-#   make test-tensorflow-cpu  the command where TensorFlow is installed as tensorflow-cpu
+#   make quick          the tests of what you have changed since the branch main, in seconds
+#   make test           style and the everyday test suite;  make test BACKEND=jax|torch  on another backend
+#   make test-long      the rest: all wrappers, replicas, processes, kills, 20,000 steps;  BACKEND as above
+#   make test-oldest    the suite on the oldest Keras and TensorFlow that are supported, one wrapper of each kind,
+#                       where TensorFlow is installed as tensorflow-cpu
+#   make test-tensorflow-cpu  the command there
 #   make differences    docs/differences.md again, from the long tests on every backend
 #   make bench          the time and memory of a wrapped step against a bare one on every backend, into
 #                       images/ (40 minutes; FAST=1: a few in five, into output/; ALL=1: everything, in hours)
 #   make images         the demo's picture and table again, into images/
 #   make l4             L4 and hand-set learning rates on handwritten digits, into images/ (3 minutes)
 #   make reproduce      a published experiment, into its page;  NAME=l4-mnist DATA=folder of the data sets
-#   make catalogue      the README's table of the catalogue, into docs/
+#   make catalogue      the README's table of the catalogue, also in docs/
+#   make wrapper        the files of a new wrapper, from a template;  NAME=my_wrapper KIND=gradients|steps|
+#                       step_sizes|weights|updates
 
 PYTHON ?= python3
 BACKEND ?= tensorflow
 DATA ?=
 NAME ?=
+KIND ?=
+DIFFERENCES ?=
 VENV ?= .venv
 WORKERS ?= auto
 FAST ?=
@@ -25,43 +31,53 @@ BIN := $(VENV)/bin
 export KERAS_BACKEND := $(BACKEND)
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-# The lower bounds of pyproject.toml.
+# The lower bounds of pyproject.toml; of TensorFlow, its other distribution of the same module.
 OLDEST = $(shell $(PYTHON) -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
-	print(*(name.replace(">=", "==") for name in project["dependencies"] + project["optional-dependencies"]["tensorflow"]))')
+	print(*(name.replace("tensorflow>=", "tensorflow-cpu>=").replace(">=", "==") for name in project["dependencies"] + project["optional-dependencies"]["tensorflow"]))')
 
 # First, so that no worker is left alone with it at the end.
 LONGEST = tests/test_soak.py
 
-.PHONY: demo test test-long test-oldest test-tensorflow-cpu differences catalogue bench images l4 reproduce clean
+.PHONY: demo quick test test-long test-oldest test-tensorflow-cpu differences catalogue wrapper bench images l4 reproduce clean
 
 demo: $(VENV)/.installed-$(BACKEND)
 	$(BIN)/python -m stepwrap demo
 
+quick: $(VENV)/.installed-$(BACKEND)
+	$(BIN)/python tests/quick.py
+
+# Tests that share a trained network stand side by side: worksteal leaves them to one worker.
 test: $(VENV)/.installed-$(BACKEND)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not long"
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not long"
 
 test-long: $(VENV)/.installed-$(BACKEND)
-	mkdir -p output
-	$(BIN)/python -m pytest -q -n $(WORKERS) -m long --differences=output/differences.jsonl $(LONGEST) tests
+	$(BIN)/python -m pytest -q -n $(WORKERS) -m "long or hypothesis" --hypothesis-profile=all \
+		$(if $(DIFFERENCES),--differences=$(DIFFERENCES)) $(LONGEST) tests
 
 test-oldest: $(VENV)-oldest/.installed
 	$(VENV)-oldest/bin/python -m pytest -q -n $(WORKERS) -m "not long" --one-of-each-kind
 
-test-tensorflow-cpu: $(VENV)-tensorflow-cpu/.installed
-	KERAS_BACKEND=tensorflow $(VENV)-tensorflow-cpu/bin/stepwrap compare "sgd(0.1)" "adam | normalized" \
+test-tensorflow-cpu: $(VENV)-oldest/.installed
+	KERAS_BACKEND=tensorflow $(VENV)-oldest/bin/stepwrap compare "sgd(0.1)" "adam | normalized" \
 		--epochs 1 --seeds 1 --output output/tensorflow-cpu --force
 
 differences:
+	mkdir -p output
 	rm -f output/differences.jsonl
-	$(MAKE) test-long BACKEND=tensorflow
-	$(MAKE) test-long BACKEND=jax
-	$(MAKE) test-long BACKEND=torch
+	$(MAKE) test-long BACKEND=tensorflow DIFFERENCES=output/differences.jsonl
+	$(MAKE) test-long BACKEND=jax DIFFERENCES=output/differences.jsonl
+	$(MAKE) test-long BACKEND=torch DIFFERENCES=output/differences.jsonl
 	$(BIN)/python docs/differences.py output/differences.jsonl
 
 catalogue: $(VENV)/.installed-$(BACKEND)
-	$(BIN)/python docs/catalogue.py > docs/catalogue_table.md
+	$(BIN)/python docs/catalogue.py
+
+wrapper: $(VENV)/.installed-$(BACKEND)
+	$(BIN)/python docs/new_wrapper.py "$(NAME)" "$(KIND)"
+	$(BIN)/ruff check --quiet --fix .
+	$(BIN)/ruff format --quiet .
 
 bench: $(VENV)/.installed-tensorflow,jax,torch,peers
 	$(BIN)/python benchmarks/bench.py $(if $(FAST),--fast) $(if $(ALL),--all)
@@ -89,7 +105,7 @@ reproduce: $(VENV)/.installed-$(BACKEND)
 	$(BIN)/python docs/reproductions.py $(NAME) output/reproduce/$(NAME)
 
 clean:
-	rm -rf $(VENV) $(VENV)-oldest $(VENV)-tensorflow-cpu output build *.egg-info
+	rm -rf $(VENV) $(VENV)-oldest output build *.egg-info
 
 # A mark for each backend, so that a second run installs nothing again.
 $(VENV)/.installed-%: pyproject.toml setup.py | $(BIN)/python
@@ -98,13 +114,7 @@ $(VENV)/.installed-%: pyproject.toml setup.py | $(BIN)/python
 
 $(VENV)-oldest/.installed: pyproject.toml setup.py
 	$(PYTHON) -m venv $(VENV)-oldest
-	$(VENV)-oldest/bin/python -m pip install --quiet --editable ".[tensorflow,dev]" $(OLDEST)
-	touch $@
-
-# Not the extra "tensorflow", which is another distribution of the same module.
-$(VENV)-tensorflow-cpu/.installed: pyproject.toml setup.py
-	$(PYTHON) -m venv $(VENV)-tensorflow-cpu
-	$(VENV)-tensorflow-cpu/bin/python -m pip install --quiet --editable ".[experiments]" tensorflow-cpu
+	$(VENV)-oldest/bin/python -m pip install --quiet --editable ".[dev]" $(OLDEST)
 	touch $@
 
 $(BIN)/python:

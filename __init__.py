@@ -13,61 +13,13 @@ from . import callbacks, checks, normalizers, optimizers, presets, wrappers
 from .core import moved_names
 from .optimizers import RAdam, old_names
 from .text import chain, describe, parse
-from .wrappers import (
-    AdaptiveGradientClipping,
-    Cautious,
-    ClippedOptimizer,
-    CoupledWeightDecay,
-    GradientAccumulation,
-    GradientCentralization,
-    GradientDropout,
-    GradientEMAFilter,
-    GradientNoise,
-    L4Adam,
-    L4Mom,
-    L4Wrapper,
-    LearningRateDropout,
-    Lookahead,
-    LossScaleOptimizer,
-    MovingAverage,
-    NormalizedOptimizer,
-    OptimizerWrapper,
-    OrthogonalGradient,
-    SkipNonFinite,
-    StepClipping,
-    StepMomentum,
-    StochasticWeightAverage,
-    TrustRatio,
-)
+from .wrappers import classes
+from .wrappers.classes import *  # noqa: F403
 
 __version__ = version("stepwrap")
 
 __all__ = [
-    "AdaptiveGradientClipping",
-    "Cautious",
-    "ClippedOptimizer",
-    "CoupledWeightDecay",
-    "GradientAccumulation",
-    "GradientCentralization",
-    "GradientDropout",
-    "GradientEMAFilter",
-    "GradientNoise",
-    "L4Adam",
-    "L4Mom",
-    "L4Wrapper",
-    "LearningRateDropout",
-    "Lookahead",
-    "LossScaleOptimizer",
-    "MovingAverage",
-    "NormalizedOptimizer",
-    "OptimizerWrapper",
-    "OrthogonalGradient",
     "RAdam",
-    "SkipNonFinite",
-    "StepClipping",
-    "StepMomentum",
-    "StochasticWeightAverage",
-    "TrustRatio",
     "callbacks",
     "chain",
     "describe",
@@ -77,6 +29,7 @@ __all__ = [
     "presets",
     "wrappers",
 ]
+__all__ += classes.__all__
 
 
 def __getattr__(name: str) -> object:

@@ -1,4 +1,4 @@
-"""Names for classes: what wrappers and base optimizers are called in texts."""
+"""Names: what wrappers, base optimizers, normalizers and others are called."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import inspect
 import keyword
 import re
 from collections import ChainMap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import keras
@@ -15,14 +15,34 @@ import keras
 from . import checks
 
 
-class Catalogue:
-    """Classes, and functions that make instances, by name: built-in ones and users' own.
+def check_name_in_texts(name: Any, reserved: Collection[str] = ()) -> None:
+    """Raises for what cannot be the name of a wrapper or an optimizer in a text.
 
     Args:
-        kind: What they are, in the singular.
-        base: What a user's class has to be a subclass of.
+        name: What a user gave.
+        reserved: Names that have a meaning of their own.
+    """
+    if not isinstance(name, str):
+        raise TypeError(
+            f"`name` must be a string. Received: {name!r}. As a decorator, write "
+            "`@register('my_name')`."
+        )
+    if not (name.isascii() and name.isidentifier()) or keyword.iskeyword(name):
+        raise ValueError(
+            "`name` must be of letters, digits and underscores, and no keyword of Python. "
+            f"Received: {name!r}"
+        )
+    if name in reserved:
+        raise ValueError(f"`name` {name!r} has a meaning of its own in texts. Choose another.")
+
+
+class Catalogue:
+    """What is known by name: what is built in, and what users add, which can be removed again.
+
+    Args:
+        kind: What the entries are, in the singular.
         built_in: Those that are there from the start.
-        reserved: Names that no user's class may have.
+        check_name: Raises for what cannot be the name of a user's entry.
 
     A name is looked up as it is written first; then in any case, and so are the aliases and the
     names of the classes themselves, as long as only one entry has them.
@@ -31,95 +51,54 @@ class Catalogue:
     def __init__(
         self,
         kind: str,
-        base: type,
-        built_in: Mapping[str, Callable] | None = None,
-        reserved: Iterable[str] = (),
+        built_in: Mapping[str, Any] | None = None,
+        check_name: Callable[[Any], None] = check_name_in_texts,
     ) -> None:
-        self._kind = kind
-        self._base = base
+        self.kind = kind
+        self._check_name = check_name
         self._built_in = dict(built_in or {})
-        self._reserved = tuple(reserved)
         self._aliases: dict[str, str] = {}
-        # Users' classes are in the first map: a built-in one that was replaced comes back.
-        self._entries: ChainMap[str, Callable] = ChainMap({}, self._built_in)
+        # Users' entries are in the first map: a built-in one that was replaced comes back.
+        self._entries: ChainMap[str, Any] = ChainMap({}, self._built_in)
 
-    def built_in(self, name: str, *aliases: str) -> Callable[[Callable], Callable]:
-        """Decorator for stepwrap's own: enters a class, also for saving, or a function."""
+    def built_in(self, name: str, *aliases: str) -> Callable[[Any], Any]:
+        """Decorator for stepwrap's own: enters a class or a function."""
 
-        def enter(entry: Callable) -> Callable:
+        def enter(entry: Any) -> Any:
             self._built_in[name] = entry
             self._aliases.update(dict.fromkeys(aliases, name))
-            if inspect.isclass(entry):
-                keras.saving.register_keras_serializable(package="stepwrap")(entry)
             return entry
 
         return enter
 
-    def register(
-        self,
-        name: str,
-        cls: type | None = None,
-        *,
-        replace: bool = False,
-        package: str = "Custom",
-    ) -> Callable:
-        """Adds a class of your own under a name; a decorator if no class is given.
-
-        It is registered with Keras for saving as well, unless it is already.
+    def register(self, name: str, given: Any, make: Callable[[Any], Any], replace: bool) -> Any:
+        """Adds what is made of something that a user gives; a decorator if nothing is given.
 
         Args:
-            name: What it is called in texts: letters, digits and underscores.
-            cls: The class.
-            replace: Whether an existing name may be given a new meaning. Default: False.
-            package: Keras' name for where the class comes from, part of what is saved.
-                Default: "Custom", as in `keras.saving.register_keras_serializable`.
+            name: The name of the entry.
+            given: What the user gives, or None.
+            make: Makes the entry of it, or raises.
+            replace: Whether an existing name may be given a new meaning.
 
         Returns:
-            The class, unchanged.
-
-        Raises:
-            TypeError: If `name` is no string, or the class not of the right kind.
-            ValueError: If `name` cannot stand in a text, or exists and `replace` is False,
-                or `package` is stepwrap's own.
+            What was given, unchanged.
         """
-        self._check_name(name, replace)
-        if package == "stepwrap":
-            raise ValueError("`package` 'stepwrap' is the library's own. Choose another.")
-
-        def enter(cls: type) -> type:
-            if not (inspect.isclass(cls) and issubclass(cls, self._base)):
-                raise TypeError(
-                    f"A {self._kind} must be a subclass of {self._base.__name__}. Received: {cls!r}"
-                )
-            if keras.saving.get_registered_name(cls) == cls.__name__:
-                keras.saving.register_keras_serializable(package=package)(cls)
-            self._entries[name] = cls
-            return cls
-
-        return enter if cls is None else enter(cls)
-
-    def _check_name(self, name: Any, replace: bool) -> None:
-        if not isinstance(name, str):
-            raise TypeError(
-                f"`name` must be a string. Received: {name!r}. As a decorator, write "
-                "`@register('my_name')`."
-            )
-        if not (name.isascii() and name.isidentifier()) or keyword.iskeyword(name):
-            raise ValueError(
-                "`name` must be of letters, digits and underscores, and no keyword of Python. "
-                f"Received: {name!r}"
-            )
-        if name in self._reserved:
-            raise ValueError(f"`name` {name!r} has a meaning of its own in texts. Choose another.")
+        self._check_name(name)
         if name in self._entries and not replace:
             raise ValueError(
                 f"`name` {name!r} is already registered. Choose another, or pass `replace=True`."
             )
 
-    def unregister(self, name: str) -> None:
-        """Removes a class of your own; one that it replaced is back.
+        def enter(given: Any) -> Any:
+            self._entries[name] = make(given)
+            return given
 
-        It stays registered with Keras, so that what was saved can be loaded.
+        return enter if given is None else enter(given)
+
+    def unregister(self, name: str) -> None:
+        """Removes an entry of your own; one that it replaced is back.
+
+        A class stays registered with Keras, so that what was saved can be loaded.
 
         Raises:
             ValueError: If the name was never registered or is built in.
@@ -141,7 +120,7 @@ class Catalogue:
             raise TypeError(f"`pattern` must be a string, such as 'l4*'. Received: {pattern!r}")
         return sorted(name for name in self._entries if fnmatch.fnmatchcase(name, pattern))
 
-    def get(self, name: str) -> Callable:
+    def get(self, name: str) -> Any:
         """What has that name.
 
         Raises:
@@ -150,8 +129,8 @@ class Catalogue:
         found = self._found(name)
         if found is None:
             raise ValueError(
-                f"{name!r} is no {self._kind}.{checks.nearest(str(name).lower(), self.names())} "
-                f"{self._kind.capitalize()}s: {checks.listed(self.names())}."
+                f"{name!r} is no {self.kind}.{checks.nearest(str(name).lower(), self.names())} "
+                f"{self.kind.capitalize()}s: {checks.listed(self.names())}."
             )
         return self._entries[found]
 
@@ -177,9 +156,95 @@ class Catalogue:
                 return found.pop()
         return None
 
-    def name_of(self, entry: Callable) -> str | None:
-        """The name of a class, None if it has none."""
+    def name_of(self, entry: Any) -> str | None:
+        """The name of an entry, None if it has none."""
         return next((name for name in self.names() if self._entries[name] is entry), None)
+
+
+class SavedClasses:
+    """Enters classes in a catalogue, and registers them with Keras, so that they can be saved.
+
+    Args:
+        catalogue: Where they are entered.
+        base: What a user's class has to be a subclass of.
+    """
+
+    def __init__(self, catalogue: Catalogue, base: type) -> None:
+        self._catalogue = catalogue
+        self._base = base
+        self._examples: dict[Callable, dict[str, Any]] = {}
+
+    def built_in(
+        self, name: str, *aliases: str, example: Mapping[str, Any] | None = None
+    ) -> Callable[[Callable], Callable]:
+        """Decorator for stepwrap's own: enters a class, or a function that makes instances."""
+
+        def enter(entry: Callable) -> Callable:
+            if inspect.isclass(entry):
+                keras.saving.register_keras_serializable(package="stepwrap")(entry)
+            self._examples[entry] = dict(example or {})
+            return self._catalogue.built_in(name, *aliases)(entry)
+
+        return enter
+
+    def register(
+        self,
+        name: str,
+        cls: type | None = None,
+        *,
+        replace: bool = False,
+        package: str = "Custom",
+        example: Mapping[str, Any] | None = None,
+    ) -> Callable:
+        """Adds a class of your own under a name; a decorator if no class is given.
+
+        It is registered with Keras for saving as well, unless it is already.
+
+        Args:
+            name: What it is called in texts: letters, digits and underscores.
+            cls: The class.
+            replace: Whether an existing name may be given a new meaning. Default: False.
+            package: Keras' name for where the class comes from, part of what is saved.
+                Default: "Custom", as in `keras.saving.register_keras_serializable`.
+            example: What `example` returns for it. Default: no arguments.
+
+        Returns:
+            The class, unchanged.
+
+        Raises:
+            TypeError: If `name` is no string, the class not of the right kind, or `example` no
+                mapping.
+            ValueError: If `name` cannot stand in a text, or exists and `replace` is False,
+                or `package` is stepwrap's own.
+        """
+        if package == "stepwrap":
+            raise ValueError("`package` 'stepwrap' is the library's own. Choose another.")
+        if not isinstance(example, Mapping | None):
+            raise TypeError(f"`example` must map arguments to values. Received: {example!r}")
+
+        def saved(cls: type) -> type:
+            if not (inspect.isclass(cls) and issubclass(cls, self._base)):
+                raise TypeError(
+                    f"A {self._catalogue.kind} must be a subclass of {self._base.__name__}. "
+                    f"Received: {cls!r}"
+                )
+            if keras.saving.get_registered_name(cls) == cls.__name__:
+                keras.saving.register_keras_serializable(package=package)(cls)
+            self._examples[cls] = dict(example or {})
+            return cls
+
+        return self._catalogue.register(name, cls, saved, replace)
+
+    def example(self, name: str) -> dict[str, Any]:
+        """Arguments, beside an optimizer to wrap, with which what has that name shows what it does.
+
+        They are those that it cannot do without, and those that make it do something within
+        three steps. Tests, documentation and benchmarks make it with them. Most need none.
+
+        Raises:
+            ValueError: If nothing has that name.
+        """
+        return dict(self._examples.get(self._catalogue.get(name), {}))
 
 
 def snake_case(cls: type) -> str:

@@ -5,6 +5,7 @@ from setuptools import find_packages, setup
 SUBPACKAGES = find_packages(
     include=[
         "backends",
+        "backends.*",
         "callbacks",
         "command",
         "core",

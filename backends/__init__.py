@@ -1,15 +1,21 @@
-"""Everything that differs between the backends of Keras, behind one interface.
+"""All that differs between the backends of Keras: a folder for each, and the reference.
 
-Each module here has the same functions. The one of the backend that Keras runs
-on is `current`; nothing outside this folder names a backend.
+Three altitudes, one upon the other: `replicas` of the model, `flow` (control flow and state), and
+`kernels` (what is computed). Each is one object, of a class in the folder of the backend that
+Keras runs on, which overrides what `reference` does where that measures faster, or where the
+backend asks for it. Nothing outside of this folder names a backend.
 """
 
 import importlib
 
 import keras
 
-from ._interface import Backend
+from . import reference
 
-current: Backend = importlib.import_module(f".{keras.backend.backend()}", __name__)
+_backend = importlib.import_module(f".{keras.backend.backend()}", __name__)
 
-__all__ = ["current"]
+replicas: reference.Replicas = _backend.Replicas()
+flow: reference.Flow = _backend.Flow(replicas)
+kernels: reference.Kernels = _backend.Kernels(flow)
+
+__all__ = ["flow", "kernels", "replicas"]

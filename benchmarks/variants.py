@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import fnmatch
 import importlib.util
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 
@@ -19,12 +21,11 @@ RATE = 1e-6
 BARE_ADAM, BARE_MOMENTUM = "Adam", "SGD(momentum=0.9)"
 BARE_SGD = "SGD"
 AGAIN = "Adam, a second time"  # another instance, for the noise of the measurement
-# What a wrapper cannot do without, or what keeps it from moving the weights.
+# What is measured neither at its default nor at what the wrapper's example has.
 ARGUMENTS = {
-    "coupled_weight_decay": {"rate": 0.01},
-    "gradient_accumulation": {"steps": 4},
-    "l4": {"fraction": RATE},
-    "step_clipping": {"max_norm": 1.0},
+    "gradient_accumulation": {"steps": 4},  # as many as of Keras' own, which is beside it
+    "l4": {"fraction": RATE},  # keeps the weights where they are
+    "step_clipping": {"max_norm": 1.0},  # under this name its times were published
 }
 # After how many calls a wrapper has done everything that it does.
 CYCLES = {"gradient_accumulation": 4, "lookahead": 6, "stochastic_weight_average": 10}
@@ -141,14 +142,28 @@ def _catalogue() -> list[Variant]:
 
 def _catalogued(name: str) -> Variant:
     wrapper = stepwrap.wrappers.get(name)
-    arguments = ARGUMENTS.get(name, {})
-    shown = ", ".join(f"{key}={value:g}" for key, value in arguments.items() if value != RATE)
+    arguments = _arguments(name)
+    shown = ", ".join(f"{key}={_written(one)}" for key, one in arguments.items() if one != RATE)
     return Variant(
         wrapper.__name__ + (f"({shown})" if shown else ""),
         _group(wrapper),
         _optimizer(lambda: wrapper(adam(), **arguments)),
         cycle=CYCLES.get(name, 1),
     )
+
+
+def _written(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else repr(value)
+
+
+def _arguments(name: str) -> dict[str, Any]:
+    """What the wrapper cannot do without. The others are at their defaults, as users have them."""
+    parameters = inspect.signature(stepwrap.wrappers.get(name)).parameters
+    example = stepwrap.wrappers.example(name)
+    required = {
+        key: example[key] for key in example if parameters[key].default is parameters[key].empty
+    }
+    return {**required, **ARGUMENTS.get(name, {})}
 
 
 def _group(wrapper: type[stepwrap.OptimizerWrapper]) -> str:

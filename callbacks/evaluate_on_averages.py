@@ -13,8 +13,7 @@ import numpy as np
 from keras import ops
 
 from .. import checks
-from ..backends import current as backend
-from ..backends import keras_private
+from ..backends import flow, keras_private
 from ..core import stack
 from ..wrappers.weights.averaged_weights import AveragedWeights
 
@@ -165,13 +164,13 @@ class EvaluateOnAverages(keras.callbacks.Callback):
         statistics = _statistics(model)
         ids = {id(variable) for variable in statistics}
         others = [v for v in model.non_trainable_variables if id(v) not in ids]
-        others_before = backend.snapshot(others)
+        others_before = flow.snapshot(others)
         momenta = [layer.momentum for layer in layers]
         for variable in statistics:  # what is not finite there would stay
             variable.assign(ops.zeros(variable.shape, variable.dtype))
         number = 0
         try:
-            with backend.without_gradients():
+            with flow.without_gradients():
                 for number, inputs in enumerate(self._inputs(), start=1):
                     for layer in layers:
                         layer.momentum = 1 - 1 / number

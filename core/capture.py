@@ -12,7 +12,7 @@ from typing import Any
 
 import keras
 
-from ..backends import current as backend
+from ..backends import flow, replicas
 from . import stack
 from .batch import Batch
 
@@ -21,7 +21,7 @@ Variable = Any
 Optimizer = keras.optimizers.Optimizer
 
 
-@backend.uncompiled
+@flow.uncompiled
 def proposed_steps(optimizer: Optimizer, batch: Batch) -> dict[Any, Tensor]:
     """Runs the optimizer up to the write, and gives what it would add to the variables.
 
@@ -29,7 +29,7 @@ def proposed_steps(optimizer: Optimizer, batch: Batch) -> dict[Any, Tensor]:
     of the step, reaches the variables. Constraints are left to whoever writes the step.
 
     Returns:
-        The steps by `backend.local_key(variable)`.
+        The steps by `replicas.local_key(variable)`.
     """
 
     def capture(run: Callable[[], None]) -> dict[Any, Tensor]:
@@ -40,14 +40,14 @@ def proposed_steps(optimizer: Optimizer, batch: Batch) -> dict[Any, Tensor]:
                 if hasattr(writer, "write_steps"):
                     captures.enter_context(_captured_wrapper(writer, steps))
                 else:
-                    captures.enter_context(backend.captured(writer, steps))
+                    captures.enter_context(flow.captured(writer, steps))
             run()
         return steps
 
     def apply(tensors: list) -> None:
         stack.hand_over(optimizer, batch.carried_over(*tensors))
 
-    return backend.once_for_all_replicas(capture, apply, [batch.gradients, batch.loss])
+    return replicas.once_for_all_replicas(capture, apply, [batch.gradients, batch.loss])
 
 
 def writers(optimizer: Optimizer) -> list[Optimizer]:
@@ -61,9 +61,9 @@ def writers(optimizer: Optimizer) -> list[Optimizer]:
 def _captured_wrapper(wrapper: Optimizer, steps: dict[Any, Tensor]) -> Iterator[None]:
     def write_steps(variables: Sequence[Variable], new_steps: Sequence[Tensor]) -> None:
         for variable, step in zip(variables, new_steps, strict=True):
-            steps[backend.local_key(variable)] = step
+            steps[replicas.local_key(variable)] = step
 
-    with backend.replaced(wrapper, write_steps=write_steps):
+    with flow.replaced(wrapper, write_steps=write_steps):
         yield
 
 

@@ -9,8 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .. import checks
-from ..backends import current as backend
-from ..backends import keras_private
+from ..backends import flow, keras_private, kernels, replicas
 from ..toolkit.finite import all_finite
 from . import refusals
 from .batch import Batch
@@ -42,7 +41,7 @@ def enter(
     )
     # Without the loss there may be a scaler of it outside, which looks for overflows on the first
     # replica alone.
-    may_overflow = bool(batch.places) and loss is None and backend.must_sum()
+    may_overflow = bool(batch.places) and loss is None and replicas.must_sum()
 
     def step(seen: list[Tensor], loss: Tensor | None) -> None:
         whole = batch.replaced(seen)
@@ -52,9 +51,9 @@ def enter(
         else:
             wrapper.step_on(whole)
 
-    if backend.sizes_are_known(batch.seen):
-        step = backend.compiled(step, wanted=lambda: wrapper.compiles_update)
-    backend.once_summed(step, batch.seen, loss)
+    if kernels.sizes_are_known(batch.seen):
+        step = flow.compiled(step, wanted=lambda: wrapper.compiles_update)
+    replicas.once_summed(step, batch.seen, loss)
 
 
 def _variables_of_step(
@@ -73,7 +72,7 @@ def _variables_of_step(
             "`apply` needs one gradient for each variable, None where there is none. "
             f"Received {len(gradients)} gradients and {len(variables)} variables."
         )
-    backend.check_place(type(wrapper).__name__, variables[0])
+    replicas.check_place(type(wrapper).__name__, variables[0])
     wrapper.build(variables)
     keras_private.check_known(wrapper, variables)
     return variables
@@ -89,9 +88,9 @@ def _true_gradient(wrapper: Wrapper, gradient: Tensor, variable: Variable) -> Te
 
 def _as_tensor(wrapper: Wrapper, gradient: Any, variable: Variable) -> Tensor:
     """Return a tensor of the variable's shape and dtype, or such rows; raise if it cannot be."""
-    stays_sparse = backend.is_sparse(gradient) and rows_suffice(wrapper, variable)
+    stays_sparse = kernels.is_sparse(gradient) and rows_suffice(wrapper, variable)
     try:
-        tensor = (backend.rows if stays_sparse else backend.dense)(gradient, variable)
+        tensor = (kernels.rows if stays_sparse else kernels.dense)(gradient, variable)
     except (TypeError, ValueError) as error:
         raise checks.no_gradient(variable, gradient) from error
     checks.gradient_shape(variable, tensor)

@@ -9,7 +9,7 @@ from typing import Any
 from keras import ops
 
 from .. import checks
-from ..backends import current as backend
+from ..backends import flow
 from ..toolkit.replica_local import ReplicaLocal
 
 Tensor = Any
@@ -32,7 +32,7 @@ class GivenLoss:
         # With its gradient, a traced loss would outlive the transformation it belongs to.
         loss = ops.stop_gradient(loss) if ops.is_tensor(loss) else loss
         self._loss.set(loss)
-        self._trace.set(backend.trace_of(loss))
+        self._trace.set(flow.trace_of(loss))
 
     def get(self) -> Tensor | None:
         """Return the loss, None where there is none."""
@@ -40,7 +40,7 @@ class GivenLoss:
 
     def is_of_here(self) -> bool:
         """Return whether the graph or transformation in which it was given goes on."""
-        return self.get() is None or backend.goes_on(self._trace.get())
+        return self.get() is None or flow.goes_on(self._trace.get())
 
     @contextlib.contextmanager
     def during(self, loss: Tensor | None) -> Iterator[None]:

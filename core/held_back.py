@@ -14,8 +14,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ..backends import current as backend
-from ..backends import keras_private
+from ..backends import flow, keras_private, replicas
 from . import stack
 from .batch import Batch
 from .capture import writers
@@ -36,11 +35,11 @@ def apply_where(
     included, are left as they are. Optimizers that go past `assign*` are not seen.
 
     Args:
-        takes_part: A boolean scalar for each variable that may be left out, by `backend.key`.
+        takes_part: A boolean scalar for each variable that may be left out, by `replicas.key`.
         optimizer: The optimizer.
         batch: The step, with gradients of zeros for the variables that are left out.
     """
-    uncertain = [variable for variable in batch.variables if backend.key(variable) in takes_part]
+    uncertain = [variable for variable in batch.variables if replicas.key(variable) in takes_part]
 
     def hold_back(run: Callable[[], None]) -> None:
         with contextlib.ExitStack() as stand_ins:
@@ -54,14 +53,14 @@ def apply_where(
 
     def apply(tensors: list) -> None:
         slots = [_slots(optimizer, variable) for variable in uncertain]
-        before = [backend.snapshot(of_variable) for of_variable in slots]
+        before = [flow.snapshot(of_variable) for of_variable in slots]
         stack.hand_over(optimizer, batch.carried_over(*tensors))
         for variable, of_variable, values in zip(uncertain, slots, before, strict=True):
             if of_variable:
-                accepted = takes_part[backend.key(variable)]
-                backend.restore_unless(accepted, of_variable, values)
+                accepted = takes_part[replicas.key(variable)]
+                flow.restore_unless(accepted, of_variable, values)
 
-    backend.once_for_all_replicas(hold_back, apply, [batch.gradients, batch.loss])
+    replicas.once_for_all_replicas(hold_back, apply, [batch.gradients, batch.loss])
 
 
 def _slots(optimizer: Optimizer, variable: Variable) -> list[Variable]:
@@ -100,7 +99,7 @@ def _constrained_where(
         if isinstance(variable, keras.Variable) and variable.constraint is not None
     ]
     for variable, constraint in constrained:
-        variable.constraint = _ConstraintWhere(takes_part[backend.key(variable)], constraint)
+        variable.constraint = _ConstraintWhere(takes_part[replicas.key(variable)], constraint)
     try:
         yield
     finally:
@@ -115,7 +114,7 @@ def _moved_where(
     write = wrapper.write_steps
 
     def write_steps(variables: Sequence[Variable], steps: Sequence[Tensor]) -> None:
-        accepted = [takes_part.get(backend.key(variable)) for variable in variables]
+        accepted = [takes_part.get(replicas.key(variable)) for variable in variables]
         write(
             variables,
             [
@@ -124,28 +123,28 @@ def _moved_where(
             ],
         )
 
-    return backend.replaced(wrapper, write_steps=write_steps)
+    return flow.replaced(wrapper, write_steps=write_steps)
 
 
 def _written_where(
     takes_part: Mapping[Any, Tensor], leaf: Optimizer, variables: Sequence[Variable]
 ) -> contextlib.AbstractContextManager[None]:
     """Has an optimizer write nothing while it updates a variable that is left out."""
-    known = {backend.key(variable) for variable in keras_private.built_variables(leaf)}
-    own = [variable for variable in variables if backend.key(variable) in known]
+    known = {replicas.key(variable) for variable in keras_private.built_variables(leaf)}
+    own = [variable for variable in variables if replicas.key(variable) in known]
     update = _Update(
         leaf,
         {
-            keras_private.variable_index(leaf, variable): takes_part[backend.key(variable)]
+            keras_private.variable_index(leaf, variable): takes_part[replicas.key(variable)]
             for variable in own
         },
         # Decay has reached the weights when the update begins.
         {
-            keras_private.variable_index(leaf, variable): backend.snapshot([variable])[0]
+            keras_private.variable_index(leaf, variable): flow.snapshot([variable])[0]
             for variable in (own if stack.decays_weights(leaf) else ())
         },
     )
-    return backend.replaced(
+    return flow.replaced(
         leaf,
         update_step=update.update_step,
         assign=update.assign,

@@ -9,8 +9,7 @@ from typing import Any, Self
 import keras
 
 from .. import checks
-from ..backends import current as backend
-from ..backends import keras_private
+from ..backends import flow, keras_private, kernels, replicas
 from ..optimizers import old_names, text_form
 from ..optimizers.look_up import optimizer_of
 from ..optimizers.unknown_arguments import refuse_unknown_arguments
@@ -208,7 +207,7 @@ class OptimizerWrapper(Recorded, SavedArguments, OwnState, StandIn, keras.optimi
         """Makes the state of the inner optimizer and of the wrapper; once is enough."""
         if self.built:
             return
-        backend.check_made_together(type(self).__name__, variables, self)
+        replicas.check_made_together(type(self).__name__, variables, self)
         if not self.inner_optimizer.built:
             self.inner_optimizer.build(variables)
         keras_private.check_known(self.inner_optimizer, variables)
@@ -217,13 +216,13 @@ class OptimizerWrapper(Recorded, SavedArguments, OwnState, StandIn, keras.optimi
         for member in stack.walk(self.inner_optimizer):
             member.stands_inside = True
         for leaf in stack.leaves(self.inner_optimizer):
-            backend.leave_sums_to_wrapper(leaf)
+            replicas.leave_sums_to_wrapper(leaf)
         # Checkpoints of the backend follow attributes, not the list in which Keras'
         # MultiOptimizer keeps its parts: without these their state would be lost.
         for index, part in enumerate(getattr(self, "optimizers", ())):
             setattr(self, f"_part_{index}", part)
         super().build(variables)
-        backend.agree(self._seed_states)
+        replicas.agree(self._seed_states)
 
     # One step.
 
@@ -283,11 +282,11 @@ class OptimizerWrapper(Recorded, SavedArguments, OwnState, StandIn, keras.optimi
             What the function returns, or zeros.
         """
         variables = [*keras_private.built_variables(self), *self.variables]
-        return backend.run_if(predicate, function, variables, *tensors, like=like)
+        return flow.run_if(predicate, function, variables, *tensors, like=like)
 
     def write_steps(self, variables: Sequence[Variable], steps: Sequence[Tensor]) -> None:
         """Adds the steps to the variables, and applies the variables' constraints."""
-        backend.add(variables, steps)
+        kernels.add(variables, steps)
         for variable in variables:
             if variable.constraint is not None:
                 variable.assign(variable.constraint(variable))

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ..backends import current as backend
+from ..backends import kernels
 
 Tensor = Any
 
@@ -60,7 +60,7 @@ class StepRecord:
         values = []
         if self.of_steps:
             norms = _norm(gradients), _norm(steps)
-            values = [*norms, -backend.dot(gradients, steps) / (norms[0] * norms[1])]
+            values = [*norms, -kernels.dot(gradients, steps) / (norms[0] * norms[1])]
         last = ops.stack([ops.cast(value, "float32") for value in (*values, *measured)])
         _, count, total, least, most = ops.unstack(ops.convert_to_tensor(self.variable), axis=1)
         finite = ops.isfinite(last)
@@ -103,4 +103,4 @@ class StepRecord:
 
 
 def _norm(tensors: Sequence[Tensor]) -> Tensor:
-    return ops.sqrt(backend.dot(tensors, tensors))
+    return ops.sqrt(kernels.dot(tensors, tensors))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..backends import current as backend
+from ..backends import flow, kernels, replicas
 from . import stack
 from .batch import Batch
 from .record import StepRecord
@@ -38,7 +38,7 @@ class Recorded:
             self.step_record = None
         elif self.step_record is None or self.step_record.of_steps != outermost:
             nominal = ["learning_rate"] if outermost and self._has_nominal_rate() else []
-            with backend.scope_of(self.iterations):
+            with replicas.scope_of(self.iterations):
                 self.step_record = StepRecord(outermost, [*self.measured, *nominal])
         return self.step_record
 
@@ -62,13 +62,13 @@ class Recorded:
         variables = batch.seen_variables
         # Now, for a schedule counts the step that is made.
         nominal = [self.learning_rate] if "learning_rate" in record.quantities else []
-        before = backend.snapshot(variables) if record.of_steps and not self.takes_steps else None
+        before = flow.snapshot(variables) if record.of_steps and not self.takes_steps else None
 
         def enter(steps: list[Tensor] | None) -> None:
             if before is not None:
-                steps = backend.add_scaled(backend.snapshot(variables), before, -1.0)
+                steps = kernels.add_scaled(flow.snapshot(variables), before, -1.0)
             measured = [getattr(self, name) for name in self.measured]
-            dense = [backend.written_out(gradient) for gradient in batch.seen]
+            dense = [kernels.written_out(gradient) for gradient in batch.seen]
             record.observe(dense, steps, [*measured, *nominal])
 
         return enter

@@ -11,8 +11,7 @@ from typing import Any
 
 import keras
 
-from ..backends import current as backend
-from ..backends import keras_private
+from ..backends import keras_private, replicas
 from . import stack
 
 Optimizer = keras.optimizers.Optimizer
@@ -62,5 +61,5 @@ def _way(optimizer: Optimizer, variable: Any) -> Iterator[Optimizer]:
 
 
 def _trains(optimizer: Optimizer, variable: Any) -> bool:
-    keys = (backend.key(one) for one in keras_private.built_variables(optimizer))
-    return backend.key(variable) in keys
+    keys = (replicas.key(one) for one in keras_private.built_variables(optimizer))
+    return replicas.key(variable) in keys

@@ -7,8 +7,7 @@ from typing import Any
 
 import keras
 
-from ..backends import current as backend
-from ..backends import keras_private
+from ..backends import keras_private, kernels, replicas
 from .batch import Batch
 
 Optimizer = keras.optimizers.Optimizer
@@ -38,13 +37,13 @@ class LeafOfVariable:
 
     def __init__(self, optimizer: Optimizer) -> None:
         self._leaves = {
-            backend.key(variable): leaf
+            replicas.key(variable): leaf
             for leaf in leaves(optimizer)
             for variable in keras_private.built_variables(leaf)
         }
 
     def __getitem__(self, variable: Any) -> Optimizer:
-        return self._leaves[backend.key(variable)]
+        return self._leaves[replicas.key(variable)]
 
 
 def set_loss(optimizer: Optimizer, loss: Any) -> None:
@@ -66,7 +65,7 @@ def hand_over(optimizer: Optimizer, batch: Batch) -> None:
         return
     gradients = batch.gradients
     if not hasattr(optimizer, "set_loss"):
-        gradients = [backend.slices(gradient) for gradient in gradients]
+        gradients = [kernels.slices(gradient) for gradient in gradients]
     if batch.loss is None:
         optimizer.apply(gradients, batch.variables)
         return

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import checks
-from ..backends import current as backend
+from ..backends import replicas
 from . import stack
 from .batch import Batch, is_overwritten
 from .capture import proposed_steps
@@ -48,7 +48,7 @@ def _steps(wrapper: Wrapper, batch: Batch) -> list[Tensor]:
 
     def inner_steps(gradients: Sequence[Tensor]) -> list[Tensor]:
         proposed = proposed_steps(wrapper.inner_optimizer, batch.replaced(gradients))
-        return [proposed[backend.local_key(variable)] for variable in batch.seen_variables]
+        return [proposed[replicas.local_key(variable)] for variable in batch.seen_variables]
 
     steps = wrapper.take_steps(inner_steps, batch.seen, batch.seen_variables)
     hook = "take_steps" if wrapper.overrides("take_steps") else "transform_steps"

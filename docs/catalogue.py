@@ -1,11 +1,12 @@
-"""Writes the README's table of the catalogue from the wrappers themselves.
+"""Writes the table of the catalogue, here and in the README, from the wrappers themselves.
 
-Usage: python docs/catalogue.py > docs/catalogue_table.md
+Usage: python docs/catalogue.py
 """
 
 from __future__ import annotations
 
 import inspect
+import pathlib
 import re
 
 import keras
@@ -14,8 +15,8 @@ import numpy as np
 import stepwrap
 from stepwrap.core.sparse import keeps_rows
 
-# What `SGD` needs to be wrapped in those that cannot do without an argument.
-REQUIRED = {"coupled_weight_decay": {"rate": 1e-4}, "step_clipping": {"max_norm": 1.0}}
+PAGE = pathlib.Path(__file__).with_name("catalogue_table.md")
+README = PAGE.parents[1] / "README.md"
 # Where the formula of the docstring is too long for a table.
 SHORT = {
     "lookahead": "slow ← slow + slow_step_size · (w − slow); w ← slow, every sync_period steps",
@@ -98,10 +99,20 @@ def written_default(parameter: inspect.Parameter) -> str:
 def memory(name: str) -> float:
     """The size of the wrapper's own state, in copies of a model of 10,000 weights."""
     variable = keras.Variable(np.zeros((100, 100)), dtype="float32", name="kernel")
-    optimizer = stepwrap.wrappers.get(name)("sgd", **REQUIRED.get(name, {}))
+    optimizer = stepwrap.wrappers.get(name)("sgd", **stepwrap.wrappers.example(name))
     optimizer.build([variable])
     return round(sum(np.prod(own.shape) for own in optimizer.own_variables) / 1e4, 2)
 
 
+def write() -> None:
+    """Puts the table where the last one was, on both pages."""
+    before, after = PAGE.read_text(encoding="utf-8"), table()
+    readme = README.read_text(encoding="utf-8")
+    if before not in readme:
+        raise SystemExit(f"The table of {PAGE.name} is not in {README.name}: put it there.")
+    README.write_text(readme.replace(before, after), encoding="utf-8")
+    PAGE.write_text(after, encoding="utf-8")
+
+
 if __name__ == "__main__":
-    print(table(), end="")
+    write()

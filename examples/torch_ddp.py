@@ -31,9 +31,8 @@ def data(samples: int = 2048) -> TensorDataset:
     return TensorDataset(torch.from_numpy(x), torch.from_numpy(y))
 
 
-def main() -> None:
+def train() -> None:
     """Trains, and has the first process print the loss of every epoch."""
-    distributed.init_process_group("gloo")
     keras.utils.set_random_seed(1)
     model = keras.Sequential(
         [keras.Input((16,)), keras.layers.Dense(64, "relu"), keras.layers.Dense(4)]
@@ -57,6 +56,13 @@ def main() -> None:
             x, y = dataset.tensors
             print(f"epoch {epoch + 1}: loss {float(cross_entropy(y, model(x))):.4f}")
 
+
+def main() -> None:
+    """Trains in a group of processes."""
+    distributed.init_process_group("gloo")
+    # A function of its own, at whose end DistributedDataParallel goes: if the group's last owner
+    # is that, and not Python, the process may wait for the threads of "gloo" for ever.
+    train()
     distributed.destroy_process_group()
 
 

@@ -10,7 +10,7 @@ import keras
 from keras import ops
 
 from .. import checks
-from ..backends import current as backend
+from ..backends import kernels
 from . import norms
 from .norms import Block, Norm, Numbers, Tensor
 
@@ -48,9 +48,9 @@ class NormNormalizer(Normalizer):
             # To divide every element would be a pass of its own under XLA.
             return 1 / (norm + epsilon * scale)
 
-        factors = backend.each(factor, measured.norms, measured.scales)
+        factors = kernels.each(factor, measured.norms, measured.scales)
         # In this order: elements that are small beside the norm would be lost to its scale.
-        return measured.in_range(backend.scaled(blocks, factors))
+        return measured.in_range(kernels.scaled(blocks, factors))
 
 
 class FunctionNormalizer(Normalizer):
@@ -86,7 +86,7 @@ class FunctionNorm:
 
     def __call__(self, blocks: Sequence[Block]) -> Numbers:
         """The function's results, each of which must be a scalar."""
-        return backend.numbers([self._of_block(block) for block in blocks], blocks)
+        return kernels.numbers([self._of_block(block) for block in blocks], blocks)
 
     def _of_block(self, block: Block) -> Tensor:
         dtype = norms.common_dtype(block)
@@ -106,7 +106,7 @@ def given_functions(normalizer: Normalizer | Norm) -> list[Callable]:
 
 def join(block: Block) -> Tensor:
     """The block as one dense tensor: flat, unless it is a single gradient."""
-    block = [backend.written_out(gradient) for gradient in block]
+    block = [kernels.written_out(gradient) for gradient in block]
     if len(block) == 1:
         return block[0]
     dtype = norms.common_dtype(block)

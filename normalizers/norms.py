@@ -15,7 +15,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ..backends import current as backend
+from ..backends import flow, kernels
 
 Tensor = Any
 Block = Sequence[Tensor]
@@ -42,60 +42,60 @@ def of_rows(norm: Norm) -> Norm:
 @of_rows
 def l1(blocks: Sequence[Block]) -> Numbers:
     """sum |g|."""
-    return backend.sums(ops.abs, blocks)
+    return kernels.sums(ops.abs, blocks)
 
 
 @overflows_early
 @of_rows
 def l2(blocks: Sequence[Block]) -> Numbers:
     """sqrt(sum g²)."""
-    return backend.each(root, backend.sums_of_squares(blocks))
+    return kernels.each(root, kernels.sums_of_squares(blocks))
 
 
 @overflows_early
 @of_rows
 def l1_l2(blocks: Sequence[Block]) -> Numbers:
     """(l1 + l2) / 2."""
-    return backend.each(middle, l1(blocks), l2(blocks))
+    return kernels.each(middle, l1(blocks), l2(blocks))
 
 
 @overflows_early
 @of_rows
 def avg_l1(blocks: Sequence[Block]) -> Numbers:
     """mean |g|."""
-    return backend.each(ops.divide, l1(blocks), sizes(blocks))
+    return kernels.each(ops.divide, l1(blocks), sizes(blocks))
 
 
 @overflows_early
 @of_rows
 def avg_l2(blocks: Sequence[Block]) -> Numbers:
     """sqrt(mean g²)."""
-    return backend.each(root, mean_squares(blocks))
+    return kernels.each(root, mean_squares(blocks))
 
 
 @overflows_early
 @of_rows
 def avg_l1_l2(blocks: Sequence[Block]) -> Numbers:
     """(avg_l1 + avg_l2) / 2."""
-    return backend.each(middle, avg_l1(blocks), avg_l2(blocks))
+    return kernels.each(middle, avg_l1(blocks), avg_l2(blocks))
 
 
 @overflows_early
 @of_rows
 def largest(blocks: Sequence[Block]) -> Numbers:
     """max |g|."""
-    return backend.largest(blocks)
+    return kernels.largest(blocks)
 
 
 def smallest(blocks: Sequence[Block]) -> Numbers:
     """min |g|."""
-    return backend.smallest(blocks)
+    return kernels.smallest(blocks)
 
 
 @overflows_early
 def min_max(blocks: Sequence[Block]) -> Numbers:
     """(max |g| + min |g|) / 2."""
-    return backend.each(middle, largest(blocks), smallest(blocks))
+    return kernels.each(middle, largest(blocks), smallest(blocks))
 
 
 @overflows_early
@@ -106,10 +106,10 @@ def std(blocks: Sequence[Block]) -> Numbers:
     a scalar, a constant gradient, or one whose spread is no more than rounding.
     """
     # Measured from its first element, a constant gradient deviates by exactly 0.
-    origins = backend.first(blocks)
-    offsets = backend.sums(ops.subtract, blocks, origins)
-    means = backend.each(lambda origin, sum, n: origin + sum / n, origins, offsets, sizes(blocks))
-    squares = backend.sums(lambda g, mean: ops.square(g - mean), blocks, means)
+    origins = kernels.first(blocks)
+    offsets = kernels.sums(ops.subtract, blocks, origins)
+    means = kernels.each(lambda origin, sum, n: origin + sum / n, origins, offsets, sizes(blocks))
+    squares = kernels.sums(lambda g, mean: ops.square(g - mean), blocks, means)
     epsilons = [float(np.finfo(common_dtype(block)).eps) for block in blocks]
 
     def formula(square: Tensor, n: Tensor, mean_square: Tensor, epsilon: Tensor) -> Tensor:
@@ -117,8 +117,8 @@ def std(blocks: Sequence[Block]) -> Numbers:
         no_spread = variance <= epsilon * mean_square
         return ops.sqrt(ops.where(no_spread, mean_square, variance))
 
-    numbers = backend.numbers(epsilons, blocks)
-    return backend.each(formula, squares, sizes(blocks), mean_squares(blocks), numbers)
+    numbers = kernels.numbers(epsilons, blocks)
+    return kernels.each(formula, squares, sizes(blocks), mean_squares(blocks), numbers)
 
 
 def root(square: Tensor) -> Tensor:
@@ -135,13 +135,13 @@ def middle(one: Tensor, other: Tensor) -> Tensor:
 
 def mean_squares(blocks: Sequence[Block]) -> Numbers:
     """mean g²."""
-    return backend.each(ops.divide, backend.sums_of_squares(blocks), sizes(blocks))
+    return kernels.each(ops.divide, kernels.sums_of_squares(blocks), sizes(blocks))
 
 
 def sizes(blocks: Sequence[Block]) -> Numbers:
     """n."""
     counts = [sum(math.prod(gradient.shape) for gradient in block) for block in blocks]
-    return backend.numbers(counts, blocks)
+    return kernels.numbers(counts, blocks)
 
 
 class Measured(NamedTuple):
@@ -159,7 +159,7 @@ class Measured(NamedTuple):
 
     def in_range(self, blocks: Sequence[Block]) -> Sequence[Block]:
         """The blocks times their scales: what the norms are the norms of."""
-        return backend.scaled_unless(self.unscaled, blocks, self.scales)
+        return kernels.scaled_unless(self.unscaled, blocks, self.scales)
 
     def part(self, start: int, stop: int) -> Measured:
         """Return what was measured of some of the blocks."""
@@ -190,22 +190,22 @@ def measure(norm: Norm, blocks: Sequence[Block], down_to_zero: bool = False) -> 
         down_to_zero: Whether norms must be right that are lost beside 1e-12, too.
     """
     if norm not in _of_rows:
-        blocks = [[backend.written_out(gradient) for gradient in block] for block in blocks]
+        blocks = [[kernels.written_out(gradient) for gradient in block] for block in blocks]
     blocks = [widen(block) for block in blocks]
     norms = norm(blocks)
     if norm not in _overflowing_early:
-        return Measured(norms, backend.each(ops.ones_like, norms), unscaled=True)
+        return Measured(norms, kernels.each(ops.ones_like, norms), unscaled=True)
     dtypes = [common_dtype(block) for block in blocks]
 
     def table(values: dict[str, float]) -> Numbers:
-        return backend.numbers([values[dtype] for dtype in dtypes], blocks)
+        return kernels.numbers([values[dtype] for dtype in dtypes], blocks)
 
     bounds = table(LEAST if down_to_zero else ZERO), table(MOST)
     return _measured(
         norms,
-        backend.all_hold(backend.each(_is_within, norms, *bounds)),
-        lambda: backend.each(_scale, norms, table(SMALL), *bounds),
-        lambda scales: norm(backend.scaled(blocks, scales)),
+        kernels.all_hold(kernels.each(_is_within, norms, *bounds)),
+        lambda: kernels.each(_scale, norms, table(SMALL), *bounds),
+        lambda scales: norm(kernels.scaled(blocks, scales)),
     )
 
 
@@ -233,10 +233,10 @@ def measure_units(
     bounds = table(LEAST if down_to_zero else ZERO), table(MOST)
     return _measured(
         quantities,
-        backend.all_hold([ops.all(one) for one in each(_is_within, quantities, *bounds)]),
+        kernels.all_hold([ops.all(one) for one in each(_is_within, quantities, *bounds)]),
         lambda: each(_scale, quantities, table(SMALL), *bounds),
         lambda scales: [
-            quantity(backend.scaled_unless(False, [[tensor]], [scale])[0][0])
+            quantity(kernels.scaled_unless(False, [[tensor]], [scale])[0][0])
             for tensor, scale in zip(tensors, scales, strict=True)
         ],
     )
@@ -250,7 +250,7 @@ def _measured(
 ) -> Measured:
     # Outside of the conditional, of whose every result XLA makes much when it compiles.
     scales = choose_scales()
-    norms = backend.cond(sound, lambda: plain, lambda: measure_scaled(scales))
+    norms = flow.cond(sound, lambda: plain, lambda: measure_scaled(scales))
     return Measured(norms, scales, sound)
 
 
@@ -274,7 +274,7 @@ def widen(block: Block) -> Block:
     if len({gradient.dtype for gradient in block}) == 1:
         return block
     dtype = common_dtype(block)
-    return [ops.cast(backend.written_out(gradient), dtype) for gradient in block]
+    return [ops.cast(kernels.written_out(gradient), dtype) for gradient in block]
 
 
 def common_dtype(block: Block) -> str:

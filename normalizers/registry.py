@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections import ChainMap
 from collections.abc import Callable
 from typing import Any
 
 from .. import checks
+from ..catalogue import Catalogue
 from . import norms
 from .normalizer import FunctionNorm, FunctionNormalizer, Normalizer, NormNormalizer
 from .norms import Norm, Tensor
 
-_BUILT_IN: dict[str, Normalizer] = {
-    name: NormNormalizer(norm) for name, norm in norms.BUILT_IN.items()
-}
-# Registrations and removals touch the first map only: a built-in normalizer
-# that was replaced is back once its replacement is unregistered.
-_registry: ChainMap[str, Normalizer] = ChainMap({}, _BUILT_IN)
+
+def _check_name(name: Any) -> None:
+    if not isinstance(name, str) or not name:
+        raise TypeError(
+            f"`name` must be a string that is not empty. Received: {name!r}. As a decorator, "
+            "write `@register('my_name')`."
+        )
+
+
+_catalogue = Catalogue(
+    "normalizer",
+    {name: NormNormalizer(norm) for name, norm in norms.BUILT_IN.items()},
+    _check_name,
+)
+
+unregister = _catalogue.unregister
+names = _catalogue.names
 
 
 def register(
@@ -37,7 +48,11 @@ def register(
         TypeError: If `normalizer` cannot be called or `name` is no string.
         ValueError: If the name exists and `replace` is False.
     """
-    return _register(name, normalizer, FunctionNormalizer, "normalizer", replace)
+
+    def make(function: Any) -> Normalizer:
+        return FunctionNormalizer(name, checks.function("normalizer", function))
+
+    return _catalogue.register(name, normalizer, make, replace)
 
 
 def register_norm(
@@ -60,57 +75,15 @@ def register_norm(
         ValueError: If the name exists and `replace` is False.
     """
 
-    def norm_normalizer(name: str, norm: Callable[[Tensor], Tensor]) -> Normalizer:
-        return NormNormalizer(FunctionNorm(name, norm))
+    def make(function: Any) -> Normalizer:
+        return NormNormalizer(FunctionNorm(name, checks.function("norm", function)))
 
-    return _register(name, norm, norm_normalizer, "norm", replace)
-
-
-def _register(
-    name: str,
-    function: Callable[[Tensor], Tensor] | None,
-    make: Callable[[str, Callable[[Tensor], Tensor]], Normalizer],
-    argument: str,
-    replace: bool,
-) -> Callable:
-    if not isinstance(name, str) or not name:
-        raise TypeError(
-            f"`name` must be a string that is not empty. Received: {name!r}. As a decorator, "
-            "write `@register('my_name')`."
-        )
-    if name in _registry and not replace:
-        raise ValueError(
-            f"`name` {name!r} is already registered. Choose another, or pass `replace=True`."
-        )
-
-    def add(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-        _registry[name] = make(name, checks.function(argument, function))
-        return function
-
-    return add if function is None else add(function)
-
-
-def unregister(name: str) -> None:
-    """Removes a normalizer or norm that was registered; one that it replaced is back.
-
-    Raises:
-        ValueError: If the name was never registered or is built in.
-    """
-    if name not in _registry.maps[0]:
-        reason = "is built in" if name in _BUILT_IN else "was not registered"
-        registered = checks.listed(sorted(_registry.maps[0])) or "none"
-        raise ValueError(f"`name` {name!r} {reason}. Names that can be removed: {registered}.")
-    del _registry[name]
-
-
-def names() -> list[str]:
-    """The names of all normalizers, sorted."""
-    return sorted(_registry)
+    return _catalogue.register(name, norm, make, replace)
 
 
 def names_of_norms() -> list[str]:
     """The names of all that have a norm, which `ClippedOptimizer` takes, sorted."""
-    return [name for name in names() if isinstance(_registry[name], NormNormalizer)]
+    return [name for name in names() if isinstance(_catalogue.get(name), NormNormalizer)]
 
 
 def get(normalization: str | Callable[[Tensor], Tensor]) -> Normalizer:
@@ -150,13 +123,13 @@ def _find(name: Any) -> Normalizer:
             "`normalization` must be the name of a normalizer, such as 'l2', or a function of a "
             f"gradient tensor. Received: {name!r} of type {type(name).__name__}."
         )
-    if name not in _registry:
+    if name not in names():
         raise ValueError(
             f"normalization={name!r} is not registered.{checks.nearest(name, names())} "
             f"Registered: {checks.listed(names())}. Add one of your own before the optimizer is "
             f"made or the model is loaded: `stepwrap.normalizers.register({name!r}, my_function)`."
         )
-    return _registry[name]
+    return _catalogue.get(name)
 
 
 def _name_of(function: Callable) -> str:

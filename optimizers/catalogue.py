@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import keras
 
-from ..catalogue import Catalogue
+from ..catalogue import Catalogue, SavedClasses
 from .keras_classes import keras_optimizer_classes
 
 _KERAS = {
@@ -18,10 +18,12 @@ _KERAS = {
 if "lamb" in _KERAS:
     _KERAS["keras_lamb"] = _KERAS.pop("lamb")  # `lamb` is a preset
 
-_catalogue = Catalogue("base optimizer", keras.optimizers.Optimizer, _KERAS)
+_catalogue = Catalogue("base optimizer", _KERAS)
+_classes = SavedClasses(_catalogue, keras.optimizers.Optimizer)
 
-base_optimizer = _catalogue.built_in
-register = _catalogue.register
+base_optimizer = _classes.built_in
+register = _classes.register
+example = _classes.example
 unregister = _catalogue.unregister
 names = _catalogue.names
 get = _catalogue.get

@@ -10,8 +10,7 @@ import keras
 from keras import ops
 
 from .. import checks
-from ..backends import current as backend
-from ..backends import keras_private
+from ..backends import keras_private, kernels
 from ..toolkit.slots import scalar, scalar_dtype
 from .catalogue import base_optimizer
 from .unknown_arguments import refuse_unknown_arguments
@@ -126,7 +125,7 @@ class RAdam(keras.optimizers.Optimizer):
     def update_step(self, gradient: Tensor, variable: Variable, learning_rate: Any) -> None:
         """One step of one variable, in float32 if the variable has 16 bits."""
         dtype = scalar_dtype([variable])
-        gradient = ops.cast(backend.dense(gradient, variable), dtype)
+        gradient = ops.cast(kernels.dense(gradient, variable), dtype)
         index = keras_private.variable_index(self, variable)
         momentum = self._average(self._momentums[index], gradient, self.beta_1)
         velocity = self._average(self._velocities[index], ops.square(gradient), self.beta_2)

@@ -65,21 +65,11 @@ class SignDescent(keras.optimizers.Optimizer):
         self.assign_sub(variable, rate * ops.sign(ops.cast(gradient, variable.dtype)))
 
 
-# What a wrapper cannot do without, and what makes it do something within three steps.
-ARGUMENTS = {
-    "coupled_weight_decay": {"rate": 0.01},
-    "lookahead": {"sync_period": 2},
-    "moving_average": {"average_decay": 0.5},
-    "step_clipping": {"max_norm": 0.1},
-    "stochastic_weight_average": {"average_period": 2},
-}
-
-
 def catalogued(name):
     """The wrapper of that name as a function of the inner optimizer, the same in every run."""
     wrapper = stepwrap.wrappers.get(name)
     seeded = {"seed": 1} if "seed" in inspect.signature(wrapper).parameters else {}
-    return functools.partial(wrapper, **ARGUMENTS.get(name, {}), **seeded)
+    return functools.partial(wrapper, **stepwrap.wrappers.example(name), **seeded)
 
 
 # Each takes the inner optimizer. The catalogue's wrappers join by themselves.
@@ -102,6 +92,7 @@ WRAPPERS = {
 # One that transforms gradients, one that takes steps, one that changes weights, and one that makes
 # steps at times only: where a test takes long, these stand for the others in the everyday suite.
 KINDS = ("normalized", "l4", "lookahead", "skip_non_finite")
+EVERYDAY = (*KINDS, "stack", "stack_of_steps")
 
 
 def keeps_state(name):
@@ -121,12 +112,29 @@ def of_other_kinds():
     return {*stepwrap.wrappers.names()} - {*KINDS}
 
 
-def others_long(names):
-    """The names as parameters of a test that takes long, marked so but for one of each kind."""
+def others_long(names, everyday=KINDS, backend=BACKEND):
+    """The names as parameters of a test that takes long, marked so but for those of every day.
+
+    Args:
+        names: All of them.
+        everyday: Those of every day.
+        backend: Where all are met; on the others, one of each kind: what is the same code on each.
+    """
+    return values_long({name: name for name in names}, everyday, backend)
+
+
+def values_long(values, everyday, backend=BACKEND):
+    """The same of what has these names."""
     return [
-        pytest.param(name, id=name, marks=[] if name in KINDS else pytest.mark.long)
-        for name in names
+        pytest.param(value, id=name, marks=[] if name in everyday else pytest.mark.long)
+        for name, value in values.items()
+        if name in (*everyday, *KINDS) or backend == BACKEND
     ]
+
+
+def of_a_peer_on(backend):
+    """A test every day on the backend of its peer; elsewhere importing that takes seconds."""
+    return (lambda test: test) if backend == BACKEND else pytest.mark.long
 
 
 def _base_optimizers():

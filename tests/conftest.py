@@ -21,11 +21,19 @@ if keras.backend.backend() == "tensorflow":
     [cpu] = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 
-# Compilation makes the first example slow; times are never asserted.
-hypothesis.settings.register_profile(
-    "stepwrap", deadline=None, derandomize=True, print_blob=True, max_examples=100
-)
-hypothesis.settings.load_profile("stepwrap")
+if keras.backend.backend() == "torch":
+    import torch
+
+    torch.set_num_threads(1)  # the others are for the other workers
+
+# Compilation makes the first example slow; times are never asserted. The long tests have all
+# examples; every day there are a few.
+EXAMPLES = {"everyday": 20, "all": 100}
+for name, examples in EXAMPLES.items():
+    hypothesis.settings.register_profile(
+        name, deadline=None, derandomize=True, print_blob=True, max_examples=examples
+    )
+hypothesis.settings.load_profile("everyday")
 
 
 def pytest_addoption(parser):
@@ -42,7 +50,11 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leaves out the tests of the other wrappers, where one of each kind is enough."""
+    """Leaves out what another backend has run, and other wrappers where one of a kind is enough."""
+    if keras.backend.backend() != "tensorflow":
+        for item in items:
+            if "backend_free" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="no backend touches it"))
     if not config.getoption("--one-of-each-kind"):
         return
     import cases  # which uses the devices that are set above

@@ -10,31 +10,34 @@ import pytest
 from keras import ops
 
 from cases import compiled
-from stepwrap.backends import _interface, current
+from stepwrap.backends import flow, kernels, reference, replicas
+
+ALTITUDES = [
+    (replicas, reference.Replicas),
+    (flow, reference.Flow),
+    (kernels, reference.Kernels),
+]
 
 
-def test_the_backend_has_the_whole_interface():
-    functions = inspect.getmembers(_interface.Backend, inspect.isfunction)
-    expected = {
-        name: list(inspect.signature(function).parameters)[1:]
-        for name, function in functions
-        if not name.startswith("_")
-    }
-    assert expected
-    for name, parameters in expected.items():
-        assert list(inspect.signature(getattr(current, name)).parameters) == parameters
+@pytest.mark.parametrize(("own", "base"), ALTITUDES)
+def test_a_backend_has_the_interface_of_the_reference_and_nothing_more(own, base):
+    assert isinstance(own, base)
+    for name, function in inspect.getmembers(type(own), inspect.isfunction):
+        if not name.startswith("_"):
+            expected = inspect.signature(getattr(base, name)).parameters
+            assert list(inspect.signature(function).parameters) == list(expected)
 
 
 @pytest.mark.parametrize("last", [1.0, np.inf, -np.inf, np.nan])
 def test_all_finite(last):
     scalars = [ops.convert_to_tensor(value) for value in (0.0, -3e38, last)]
-    assert bool(ops.convert_to_numpy(current.all_finite(scalars))) == np.isfinite(last)
+    assert bool(ops.convert_to_numpy(kernels.all_finite(scalars))) == np.isfinite(last)
 
 
 @pytest.mark.parametrize("last", [True, False])
 def test_all_hold(last):
     conditions = [ops.convert_to_tensor(value) > 0 for value in (1.0, 2.0, 1.0 if last else -1.0)]
-    assert bool(ops.convert_to_numpy(current.all_hold(conditions))) == last
+    assert bool(ops.convert_to_numpy(kernels.all_hold(conditions))) == last
 
 
 @pytest.mark.parametrize("x", [2.0, -2.0])
@@ -50,7 +53,7 @@ def test_cond_runs_one_branch_eagerly_and_chooses_when_compiled(x):
         return [x * 100]
 
     def choose(x):
-        return current.cond(x > 0, lambda: positive(x), lambda: negative(x))[0]
+        return flow.cond(x > 0, lambda: positive(x), lambda: negative(x))[0]
 
     tensor = ops.convert_to_tensor(x)
     expected = x * 10 if x > 0 else x * 100
@@ -64,7 +67,7 @@ def test_scaled_or_zero(accepted):
     tensors = [ops.convert_to_tensor([1.0, 2.0] if accepted else [np.nan, np.inf])]
 
     def scale(accepted, tensor):
-        return current.scaled_or_zero(accepted, [tensor], ops.convert_to_tensor(3.0))[0]
+        return kernels.scaled_or_zero(accepted, [tensor], ops.convert_to_tensor(3.0))[0]
 
     for function in (scale, compiled(scale)):
         result = ops.convert_to_numpy(function(ops.convert_to_tensor(accepted), tensors[0]))
@@ -74,20 +77,20 @@ def test_scaled_or_zero(accepted):
 @pytest.mark.parametrize("accepted", [True, False])
 def test_values_are_put_back_unless_accepted(accepted):
     variables = [keras.Variable([1.0, 2.0]), keras.Variable(3, dtype="int32", trainable=False)]
-    before = current.snapshot(variables)
+    before = flow.snapshot(variables)
     variables[0].assign_add([1.0, 1.0])
     variables[1].assign(5)
-    current.restore_unless(ops.convert_to_tensor(accepted), variables, before)
+    flow.restore_unless(ops.convert_to_tensor(accepted), variables, before)
     values = [ops.convert_to_numpy(variable).tolist() for variable in variables]
     assert values == ([[2.0, 3.0], 5] if accepted else [[1.0, 2.0], 3])
 
 
 def test_update_averages_and_add():
     averages, variables = [keras.Variable([1.0, 2.0])], [keras.Variable([10.0, 20.0])]
-    new = current.update_averages(averages, [ops.convert_to_tensor([3.0, 6.0])], 0.75)
+    new = kernels.update_averages(averages, [ops.convert_to_tensor([3.0, 6.0])], 0.75)
     for values in (averages[0], new[0]):
         np.testing.assert_allclose(ops.convert_to_numpy(values), [1.5, 3.0])
-    current.add(variables, [ops.convert_to_tensor([0.5, -1.0])])
+    kernels.add(variables, [ops.convert_to_tensor([0.5, -1.0])])
     np.testing.assert_allclose(ops.convert_to_numpy(variables[0]), [10.5, 19.0])
 
 
@@ -96,7 +99,7 @@ def test_blend_leaves_what_is_not_finite(decay):
     """Towards variables and tensors alike; a decay of 0 gives the target's very bits."""
     targets = [keras.Variable([0.1, 6.0]), ops.convert_to_tensor([np.nan, -np.inf, 0.3])]
     averages = [keras.Variable([1.0, 2.0]), keras.Variable([1.0, 2.0, 0.3])]
-    current.blend(averages, targets, ops.convert_to_tensor(decay))
+    kernels.blend(averages, targets, ops.convert_to_tensor(decay))
     expected = [[0.1 + decay * 0.9, 6 - decay * 4], [1.0, 2.0, 0.3]]
     for average, values in zip(averages, expected, strict=True):
         compare = np.testing.assert_allclose if decay else np.testing.assert_array_equal
@@ -107,7 +110,7 @@ def test_blend_leaves_what_is_not_finite(decay):
 def test_accumulate(last):
     sums = [keras.Variable([1.0, 2.0]), keras.Variable(3.0)]
     tensors = [ops.convert_to_tensor([0.5, last]), ops.convert_to_tensor(1.0)]
-    new = current.accumulate(sums, tensors, 0.5)
+    new = kernels.accumulate(sums, tensors, 0.5)
     for values in (sums, new):
         first, second = (ops.convert_to_numpy(value) for value in values)
         np.testing.assert_array_equal(first, [1.0, 9.0 if last == 8 else 2.0])
@@ -116,14 +119,14 @@ def test_accumulate(last):
 
 def test_add_scaled_leaves_its_arguments():
     tensors, others = (ops.convert_to_tensor(values) for values in ([1.0, 2.0], [3.0, 5.0]))
-    [result] = current.add_scaled([tensors], [others], 0.5)
+    [result] = kernels.add_scaled([tensors], [others], 0.5)
     for values, expected in ((result, [2.5, 4.5]), (tensors, [1, 2]), (others, [3, 5])):
         np.testing.assert_array_equal(ops.convert_to_numpy(values), expected)
 
 
 def test_copies_share_no_memory():
     variables, sources = [keras.Variable([1.0, 2.0])], [keras.Variable([3.0, 4.0])]
-    current.copy(variables, sources)
+    flow.copy(variables, sources)
     sources[0].assign([5.0, 6.0])
     np.testing.assert_array_equal(ops.convert_to_numpy(variables[0]), [3.0, 4.0])
 
@@ -145,7 +148,7 @@ def test_downhill(dtype, compile_it, float64):
         keeps = np.sign(step) * np.sign(gradient) < 0
         wide = step.astype("float64")
         expected.append(np.where(keeps, wide / max(np.mean(keeps), 1e-3), 0))
-    function = compiled(current.downhill) if compile_it else current.downhill
+    function = compiled(kernels.downhill) if compile_it else kernels.downhill
     tensors = [[ops.convert_to_tensor(array) for array in arrays] for arrays in (steps, gradients)]
     for result, right in zip(function(*tensors, 1e-3), expected, strict=True):
         assert keras.backend.standardize_dtype(result.dtype) == dtype
@@ -156,7 +159,7 @@ def test_downhill(dtype, compile_it, float64):
 def test_downhill_of_what_is_not_finite():
     step = ops.convert_to_tensor([np.nan, np.inf, np.inf, 1.0, 1.0, -2.0, 3.0, 4.0])
     gradient = ops.convert_to_tensor([1.0, 1.0, -1.0, np.nan, -np.inf, 1.0, 1.0, 0.0])
-    [result] = current.downhill([step], [gradient], 1e-3)
+    [result] = kernels.downhill([step], [gradient], 1e-3)
     expected = np.array([0, 0, np.inf, 0, 1, -2, 0, 0]) * 8 / 3
     np.testing.assert_allclose(ops.convert_to_numpy(result), np.nan_to_num(expected, posinf=np.inf))
 
@@ -169,7 +172,7 @@ def seed(*words):
 def test_thinned_keeps_elements_as_they_are_or_not_at_all(dtype, float64):
     tensors = [ops.full(shape, 0.7, dtype) for shape in SHAPES]
     for keep in (1.0, 0.5, 0.9):
-        for result, tensor in zip(current.thinned(tensors, keep, seed(1, 2)), tensors, strict=True):
+        for result, tensor in zip(kernels.thinned(tensors, keep, seed(1, 2)), tensors, strict=True):
             result, tensor = ops.convert_to_numpy(result), ops.convert_to_numpy(tensor)
             assert result.dtype == dtype and result.shape == tensor.shape
             assert np.all((result == tensor) | ((result == 0) & (keep < 1)))
@@ -177,7 +180,7 @@ def test_thinned_keeps_elements_as_they_are_or_not_at_all(dtype, float64):
 
 def test_thinned_drops_what_is_not_finite_like_the_rest():
     tensor = ops.full((1000,), np.nan)
-    [result] = current.thinned([tensor], 0.5, seed(1, 2))
+    [result] = kernels.thinned([tensor], 0.5, seed(1, 2))
     result = ops.convert_to_numpy(result)
     assert set(result[~np.isnan(result)]) == {0.0}
     assert 400 < np.count_nonzero(result == 0) < 600
@@ -195,7 +198,7 @@ def test_thinned_keeps_the_right_part(keep):
     kept = [
         ops.convert_to_numpy(tensor).reshape(-1)
         for counter in (0, 1)
-        for tensor in current.thinned(ones, keep, seed(3, counter))
+        for tensor in kernels.thinned(ones, keep, seed(3, counter))
     ]
     scores = [z_score(mask.sum(), draws, keep) for mask in kept]
     for distance in (1, 2, 8, 1024):
@@ -206,7 +209,7 @@ def test_thinned_keeps_the_right_part(keep):
 
 def test_equal_seeds_draw_alike_and_others_do_not():
     tensors = [ops.ones((64,)), ops.ones((64,))]
-    for draw in (current.thinned, current.with_noise):
+    for draw in (kernels.thinned, kernels.with_noise):
         drawn = {
             ops.convert_to_numpy(tensor).tobytes()
             for words in ((1, 2), (1, 2), (2, 1), (1, 3), (2, 2))
@@ -220,7 +223,7 @@ def test_noise_is_normal(dtype, float64):
     """Moments, and the parts of the draws between the deciles of the normal distribution."""
     draws = 2**18
     tensors = [ops.full((draws,), 0.25, dtype), ops.zeros((), dtype)]
-    noisy, single = current.with_noise(tensors, ops.convert_to_tensor(0.5), seed(1, 2))
+    noisy, single = kernels.with_noise(tensors, ops.convert_to_tensor(0.5), seed(1, 2))
     assert keras.backend.standardize_dtype(noisy.dtype) == dtype and tuple(single.shape) == ()
     noise = (ops.convert_to_numpy(noisy).astype("float64") - 0.25) / 0.5
     for power, moment, deviation in ((1, 0, 1), (2, 1, 2**0.5), (3, 0, 15**0.5), (4, 3, 96**0.5)):
@@ -233,7 +236,7 @@ def test_noise_is_normal(dtype, float64):
 
 def test_read_is_a_copy():
     variable = keras.Variable([1.0, 2.0])
-    value = current.read(variable)
+    value = flow.read(variable)
     variable.assign([3.0, 4.0])
     assert value.tolist() == [1.0, 2.0]
 
@@ -245,7 +248,7 @@ def test_run_if(holds):
     def double(factor):
         variable.assign(variable * factor)
 
-    current.run_if(ops.convert_to_tensor(holds), double, [variable], ops.convert_to_tensor(2.0))
+    flow.run_if(ops.convert_to_tensor(holds), double, [variable], ops.convert_to_tensor(2.0))
     assert float(ops.convert_to_numpy(variable)) == (2.0 if holds else 1.0)
 
 
@@ -253,6 +256,6 @@ def test_run_if(holds):
 def test_add_up(anew):
     sums = [keras.Variable(np.full(shape, 3.0, "float32")) for shape in ((2,), ())]
     tensors = [ops.full(total.shape, 4.0) for total in sums]
-    current.add_up(sums, tensors, ops.convert_to_tensor(anew))
+    kernels.add_up(sums, tensors, ops.convert_to_tensor(anew))
     for total in sums:
         assert np.all(ops.convert_to_numpy(total) == (4.0 if anew else 7.0))

@@ -11,11 +11,12 @@ import pytest
 import cases
 from stepwrap.callbacks import BackupAndRestore
 
+EAGER = dict(jit_compile=False, run_eagerly=True)
 EPOCHS = 2
 
 
 def make_model():
-    return cases.model(cases.AveragedGradient(keras.optimizers.Adam(0.01)))
+    return cases.model(cases.AveragedGradient(keras.optimizers.Adam(0.01)), **EAGER)
 
 
 def contents(folder):
@@ -171,7 +172,7 @@ def test_how_many_backups_are_kept(double_checkpoint, kept, tmp_path):
 
 
 @pytest.mark.parametrize("damaged", ["latest.weights.h5", "training_metadata.json"])
-@pytest.mark.parametrize("rest", [0, 20])
+@pytest.mark.parametrize("rest", [0, pytest.param(20, marks=pytest.mark.long)])
 def test_a_damaged_backup_is_passed_over(damaged, rest, tmp_path):
     uninterrupted = make_model()
     cases.fit(uninterrupted, 4)

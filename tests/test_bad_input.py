@@ -47,6 +47,7 @@ def test_every_name_that_the_error_lists_is_known(name):
     assert repr(NormalizedOptimizer(name)) == repr(stepwrap.parse(f"{name} | normalized"))
 
 
+@cases.of_a_peer_on("torch")
 def test_an_optimizer_of_torch():
     torch = pytest.importorskip("torch")
     inner = torch.optim.Adam([torch.zeros(1)])

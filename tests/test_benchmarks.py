@@ -49,7 +49,11 @@ def assert_complete(records, names):
 
 
 @pytest.mark.parametrize(
-    "kind, patterns", [("step", A_FEW), ("train", ["NormalizedOptimizer"])], ids=["step", "train"]
+    "kind, patterns",
+    [
+        pytest.param("step", A_FEW, id="step"),
+        pytest.param("train", ["NormalizedOptimizer"], id="train", marks=pytest.mark.long),
+    ],
 )
 def test_records_are_complete(tiny, kind, patterns):
     records = measure.records(cell.Cell(MODE, tiny, kind, "one", patterns, (1, 2)), started=0)
@@ -61,7 +65,7 @@ def test_records_are_complete(tiny, kind, patterns):
 
 
 @pytest.mark.skipif(cases.BACKEND != "tensorflow", reason="elsewhere gradients are dense")
-@pytest.mark.parametrize("kind", ["step", "train"])
+@pytest.mark.parametrize("kind", cases.others_long(["step", "train"], everyday=["train"]))
 def test_records_of_a_table_are_complete(monkeypatch, kind):
     monkeypatch.setitem(workload.TABLES, "tiny", (20, 3))
     monkeypatch.setattr(timing, "SHORTEST", 1e-4)
@@ -355,6 +359,7 @@ def test_the_command_measures_in_processes_of_their_own(tmp_path, capsys):
 
 
 @pytest.mark.long
+@pytest.mark.skipif(cases.BACKEND != "torch", reason="it fails before there is a backend")
 def test_a_cell_that_fails_shows_why(tmp_path, capsys):
     with pytest.raises(SystemExit, match=f"Not measured: {MODE}, S, step, threads: one"):
         command(tmp_path, "--threads", "one", "--variants", "nothing")

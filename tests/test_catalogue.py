@@ -1,6 +1,8 @@
 """The suite that every wrapper of the catalogue passes, around every base optimizer."""
 
+import dataclasses
 import functools
+from unittest import mock
 
 import keras
 import numpy as np
@@ -9,46 +11,67 @@ from keras import ops
 
 import cases
 import stepwrap
-from cases import BACKEND, BASE_OPTIMIZERS, WRAPPERS
+from cases import BACKEND, BASE_OPTIMIZERS, EVERYDAY, KINDS, WRAPPERS
 from stepwrap.core import stack
 
-COMPILED = dict(jit_compile=True)
-GRAPH = dict(jit_compile=False)
 EAGER = dict(jit_compile=False, run_eagerly=True)
+MODES = {"compiled": dict(jit_compile=True), "graph": dict(jit_compile=False), "eager": EAGER}
 
 compiled_backend = pytest.mark.skipif(
     BACKEND == "torch", reason="torch compiles nothing by default"
 )
 
 
-# `base`: where it is quick, every wrapper meets every base. `some_base`: every wrapper meets two,
-# and every base one wrapper of each kind, of gradients and of steps. `trained_base`: with a network
-# that is trained, every wrapper meets one, and every base L4, which takes its step apart. The
-# everyday suite has a part of each; the long tests have the rest.
-KINDS = ("normalized", "l4")
-SOME_BASES = ("Adam", "MultiOptimizer")
+# What depends on the hook that a wrapper overrides, and not on its formula, is tested every day
+# with one wrapper of each kind and stacks of several; with all others in the long tests.
+# `base`: every wrapper meets Adam, and every base a wrapper of gradients and one of steps; one
+# backend is enough for the rest of the product. `some_base`: without that rest. `compiled_base`:
+# with a network that is trained, every wrapper meets Adam, and every base L4, which takes its step
+# apart. `trained_base`: likewise, where it is the same code on each backend, and one is enough.
+MEET_EVERY_BASE = ("normalized", "l4")
 # These compute weights from their own state: a step rescaled on its way is none of theirs.
 COMPUTE_WEIGHTS = ("Ftrl", "ScheduleFreeAdamW")
 
 
-def bases(wrapper):
-    """With each base, whether it is met every day."""
-    every_base = wrapper in stepwrap.wrappers.names()
-    return {
-        base: wrapper in KINDS or base in SOME_BASES
-        for base in (BASE_OPTIMIZERS if every_base else SOME_BASES)
-    }
-
-
 def some_bases(wrapper):
-    return {base: True for base, everyday in bases(wrapper).items() if everyday}
+    """With each base, whether it is met every day."""
+    bases = {base: True for base in BASE_OPTIMIZERS} if wrapper in MEET_EVERY_BASE else {}
+    if wrapper in EVERYDAY or BACKEND != "jax":  # which compiles each operation by itself
+        bases["MultiOptimizer"] = wrapper in EVERYDAY
+    return {"Adam": True, **bases}
+
+
+def bases(wrapper):
+    others = BACKEND == "torch" and wrapper in stepwrap.wrappers.names()
+    return {base: False for base in (BASE_OPTIMIZERS if others else [])} | some_bases(wrapper)
+
+
+def compiled_bases(wrapper):
+    everyday = {"Adam": wrapper in EVERYDAY}
+    return {base: False for base in (BASE_OPTIMIZERS if wrapper == "l4" else [])} | everyday
 
 
 def trained_bases(wrapper):
-    return {base: base == "Adam" for base in (BASE_OPTIMIZERS if wrapper == "l4" else ["Adam"])}
+    return {
+        base: everyday
+        for base, everyday in compiled_bases(wrapper).items()
+        if everyday or BACKEND == "torch"
+    }
 
 
-FIXTURES = {"base": bases, "some_base": some_bases, "trained_base": trained_bases}
+FIXTURES = {
+    "base": bases,
+    "some_base": some_bases,
+    "compiled_base": compiled_bases,
+    "trained_base": trained_bases,
+}
+
+every_wrapper = pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS)
+
+
+def each_kind(backend):
+    """Those of every day, and all others in the long tests of that backend."""
+    return pytest.mark.parametrize("wrap", cases.values_long(WRAPPERS, EVERYDAY, backend))
 
 
 def pairs(bases_of):
@@ -71,9 +94,6 @@ def pytest_generate_tests(metafunc):
     for fixture, bases_of in FIXTURES.items():
         if fixture in metafunc.fixturenames:
             metafunc.parametrize(f"wrap, {fixture}", list(pairs(bases_of)))
-            return
-    if "wrap" in metafunc.fixturenames:
-        metafunc.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS)
 
 
 def test_every_keras_optimizer_is_covered():
@@ -92,31 +112,27 @@ def test_config_round_trip_twice(wrap, base):
 
 
 def test_resumes_bit_exact_from_a_saved_model(wrap, trained_base, tmp_path):
-    uninterrupted = cases.model(wrap(trained_base()), **EAGER)
-    cases.fit(uninterrupted)
-    cases.fit(uninterrupted)
-
     network = cases.model(wrap(trained_base()), **EAGER)
     cases.fit(network)
-    network.save(tmp_path / "model.keras")
     saved = cases.state(network)
+    network.save(tmp_path / "model.keras")
+    cases.fit(network)
     loaded = keras.models.load_model(tmp_path / "model.keras")
     loaded.run_eagerly = True  # not part of the file
     cases.assert_equal(cases.state(loaded), saved)
     cases.fit(loaded)
-    cases.assert_equal(cases.state(loaded), cases.state(uninterrupted))
+    cases.assert_equal(cases.state(loaded), cases.state(network))
 
 
 def test_resumes_bit_exact_from_a_weights_file(wrap, base, tmp_path):
-    uninterrupted, interrupted = (_network_of_one_layer(wrap(base())) for _ in range(2))
-    for network, seeds in ((uninterrupted, range(6)), (interrupted, range(3))):
-        _train_on_gradients(network, seeds)
-    interrupted.save_weights(tmp_path / "model.weights.h5")
-    resumed = _network_of_one_layer(wrap(base()))
+    network, resumed = (_network_of_one_layer(wrap(base())) for _ in range(2))
+    _train_on_gradients(network, range(3))
+    network.save_weights(tmp_path / "model.weights.h5")
     resumed.load_weights(tmp_path / "model.weights.h5")
-    cases.assert_equal(cases.state(resumed), cases.state(interrupted))
-    _train_on_gradients(resumed, range(3, 6))
-    cases.assert_equal(cases.state(resumed), cases.state(uninterrupted))
+    cases.assert_equal(cases.state(resumed), cases.state(network))
+    for each in (network, resumed):
+        _train_on_gradients(each, range(3, 6))
+    cases.assert_equal(cases.state(resumed), cases.state(network))
 
 
 def _network_of_one_layer(optimizer):
@@ -186,6 +202,7 @@ def _skips(optimizer):
     )
 
 
+@every_wrapper
 def test_no_gradient_at_all_is_an_error_as_in_keras(wrap):
     variables = cases.variables()
     with pytest.raises(ValueError, match="No gradients provided for any variable"):
@@ -235,25 +252,31 @@ def test_dtypes_are_kept(wrap, some_base, dtype, float64):
             assert np.all(np.isfinite(after.astype("float32")))
 
 
-def test_compiled_and_eager_agree(wrap, trained_base, monkeypatch):
-    if BACKEND == "torch":
-        if trained_base is not keras.optimizers.Adam:
-            pytest.skip("torch.compile takes long: one optimizer stands for all")
+@compiled_backend
+def test_compiled_and_eager_agree(wrap, compiled_base):
+    _skip_if_the_step_means_nothing(wrap, compiled_base)
+    modes = ("compiled", "eager")
+    if BACKEND == "tensorflow":
+        if hasattr(wrap(keras.optimizers.SGD()), "seed"):
+            modes = ("graph", "eager")  # with XLA, TensorFlow draws other random numbers
+        elif wrap in map(WRAPPERS.get, EVERYDAY) and compiled_base is keras.optimizers.Adam:
+            modes = ("compiled", "graph", "eager")  # all others in a graph: see test_fast_paths
+    if not _agree(_bare, compiled_base, modes):
+        pytest.skip("the bare optimizer itself does not: ScheduleFreeAdamW")
+    assert _agree(wrap, compiled_base, modes)
+
+
+@pytest.mark.long
+@pytest.mark.skipif(BACKEND != "torch", reason="where it is compiled by wish only")
+@pytest.mark.parametrize("name", WRAPPERS)
+def test_compiled_by_torch_and_eager_agree(name, monkeypatch):
+    if name not in KINDS:
         import torch
 
         # Without the compilation to machine code, which takes 10 seconds a wrapper.
         captured = functools.partial(torch.compile, backend="aot_eager")
         monkeypatch.setattr(torch, "compile", captured)
-    _skip_if_the_step_means_nothing(wrap, trained_base)
-    modes = ("compiled", "eager")
-    if BACKEND == "tensorflow":
-        # With XLA, TensorFlow draws other random numbers.
-        draws = hasattr(wrap(keras.optimizers.SGD()), "seed")
-        modes = ("graph", "eager") if draws else ("compiled", "graph", "eager")
-    if _largest_difference(_bare_weights_by_mode(trained_base, modes)) > FEW_ROUNDINGS:
-        pytest.skip("the bare optimizer itself does not: ScheduleFreeAdamW")
-    weights = _weights_by_mode(lambda: wrap(trained_base()), modes)
-    assert _largest_difference(weights) <= FEW_ROUNDINGS
+    assert _agree(WRAPPERS[name], keras.optimizers.Adam, ("compiled", "eager"))
 
 
 def _skip_if_the_step_means_nothing(wrap, base):
@@ -261,34 +284,37 @@ def _skip_if_the_step_means_nothing(wrap, base):
         pytest.skip("the base computes weights from its own state, not from the step")
 
 
+def _bare(optimizer):
+    return optimizer
+
+
 FEW_ROUNDINGS = 1e-6  # of weights of order 1 in float32, three steps
 
 
-def _largest_difference(weights_by_mode):
-    return max(
-        np.max(np.abs(one - other))
-        for weights in weights_by_mode[1:]
-        for one, other in zip(weights, weights_by_mode[0], strict=True)
-    )
+def _agree(wrap, base, modes):
+    first, *others = (trained(wrap, base, mode).weights for mode in modes)
+    pairs = (pair for other in others for pair in zip(first, other, strict=True))
+    return all(np.max(np.abs(one - two)) <= FEW_ROUNDINGS for one, two in pairs)
 
 
-def _weights_by_mode(make_optimizer, modes):
-    options = {"compiled": COMPILED, "graph": GRAPH, "eager": EAGER}
-    networks = [cases.model(make_optimizer(), **options[mode]) for mode in modes]
-    for network in networks:
-        cases.fit(network)
-    return [cases.values(network.weights) for network in networks]
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """What tests look at of a network that was trained: no test trains it on."""
+
+    weights: list  # after an epoch
+    calls: int  # of `apply` until then: where it is compiled, how often Python ran through it
+    calls_in_all: int  # after three more epochs
 
 
-_bare_weights_by_mode = functools.cache(_weights_by_mode)
-
-
-@pytest.mark.skipif(BACKEND != "torch", reason="what torch.compile makes in full")
-@pytest.mark.parametrize("kind", KINDS)
-def test_compiled_to_machine_code_and_eager_agree(kind):
-    modes = ("compiled", "eager")
-    weights = _weights_by_mode(lambda: WRAPPERS[kind](keras.optimizers.Adam()), modes)
-    assert _largest_difference(weights) <= FEW_ROUNDINGS
+@functools.cache
+def trained(wrap, base, mode):
+    """A network with that optimizer, trained in that mode; the same for all tests."""
+    network = cases.model(wrap(base()), **MODES[mode])
+    apply = network.optimizer.apply = mock.Mock(wraps=network.optimizer.apply)
+    cases.fit(network)
+    weights, calls = cases.values(network.weights), apply.call_count
+    cases.fit(network, epochs=3)
+    return Trained(weights, calls, apply.call_count)
 
 
 def test_loss_goes_down_on_handwritten_digits(wrap, trained_base):
@@ -325,26 +351,13 @@ def _learns_digits(base):
 
 
 @compiled_backend
+@each_kind("jax")
 def test_nothing_is_traced_again_after_the_first_step(wrap):
-    recorder = _Counter(keras.optimizers.Adam())
-    network = cases.model(wrap(recorder))
-    cases.fit(network)
-    traced = recorder.calls
-    cases.fit(network, epochs=3)
-    assert traced > 0
-    assert recorder.calls == traced
+    network = trained(wrap, keras.optimizers.Adam, "compiled")
+    assert network.calls_in_all == network.calls > 0
 
 
-class _Counter(stepwrap.OptimizerWrapper):
-    """Counts how often Python runs through the step."""
-
-    calls = 0
-
-    def transform_gradients(self, gradients, variables):
-        self.calls += 1
-        return gradients
-
-
+@each_kind("torch")
 def test_learning_rate_scheduler(wrap):
     network = cases.model(wrap(keras.optimizers.Adam(0.1)), **EAGER)
     rates = [0.1, 0.05, 0.025]
@@ -355,6 +368,7 @@ def test_learning_rate_scheduler(wrap):
     assert float(ops.convert_to_numpy(network.optimizer.learning_rate)) == pytest.approx(0.025)
 
 
+@each_kind("torch")
 def test_reduce_learning_rate_on_plateau(wrap):
     network = cases.model(wrap(keras.optimizers.SGD(0.1)), **EAGER)
     callback = keras.callbacks.ReduceLROnPlateau(
@@ -364,6 +378,7 @@ def test_reduce_learning_rate_on_plateau(wrap):
     np.testing.assert_allclose(history["learning_rate"], [0.1, 0.1, 0.05], rtol=1e-6)
 
 
+@each_kind("torch")
 def test_learning_rate_schedule(wrap):
     schedule = keras.optimizers.schedules.ExponentialDecay(0.1, decay_steps=1, decay_rate=0.5)
     network = cases.model(wrap(keras.optimizers.SGD(schedule)), **EAGER)
@@ -377,6 +392,7 @@ def test_learning_rate_schedule(wrap):
         network.optimizer.learning_rate = 0.1
 
 
+@each_kind("torch")
 def test_backup_and_restore(wrap, tmp_path):
     class Interrupt(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
@@ -397,6 +413,7 @@ def test_backup_and_restore(wrap, tmp_path):
     cases.assert_equal(cases.state(resumed), cases.state(uninterrupted))
 
 
+@each_kind("torch")
 def test_train_on_batch_counts_iterations(wrap):
     network = cases.model(wrap(keras.optimizers.Adam(0.01)), **EAGER)
     x, y = cases.data()
@@ -410,6 +427,7 @@ def test_train_on_batch_counts_iterations(wrap):
 
 @pytest.mark.long
 @compiled_backend
+@each_kind("jax")
 def test_several_steps_in_one_execution(wrap):
     networks = [
         cases.model(wrap(keras.optimizers.Adam(0.01)), steps_per_execution=steps)
@@ -423,6 +441,7 @@ def test_several_steps_in_one_execution(wrap):
     assert int(ops.convert_to_numpy(networks[1].optimizer.iterations)) == steps
 
 
+@every_wrapper
 def test_set_weights_covers_every_variable(wrap):
     trained, other = (_network_of_one_layer(wrap(keras.optimizers.Adam(0.01))) for _ in range(2))
     _train_on_gradients(trained, range(3))

@@ -25,6 +25,8 @@ from stepwrap.experiments import command_line
 from stepwrap.experiments.reproductions import catalogue as reproductions
 from stepwrap.experiments.tasks import catalogue as tasks
 
+pytestmark = pytest.mark.backend_free
+
 COMPARE = ["compare", "sgd(0.1)", "adam | normalized", "--epochs", "2", "--seeds", "2"]
 
 

@@ -88,19 +88,26 @@ def same(record, other):
 # Results.
 
 
-def test_every_stack_is_trained_from_every_seed(run):
-    comparison = run(STACKS)
-    assert list(comparison.records) == STACKS
-    assert comparison.seeds == 2
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory):
+    """A comparison of the two stacks, for tests that only look at it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report, "draw", lambda *panels: None)
+        folder = tmp_path_factory.mktemp("compared")
+        return compare(STACKS, TASK, seeds=2, output=folder / "run", quiet=True)
+
+
+def test_every_stack_is_trained_from_every_seed(compared):
+    assert list(compared.records) == STACKS
+    assert compared.seeds == 2
     for name in STACKS:
-        assert comparison.by_epoch(name, "val_accuracy").shape == (2, 2)
-        assert comparison.by_step(name, "loss").shape == (2, 4)
-        assert np.isfinite(comparison.by_step(name, "gradient_norm")).all()
+        assert compared.by_epoch(name, "val_accuracy").shape == (2, 2)
+        assert compared.by_step(name, "loss").shape == (2, 4)
+        assert np.isfinite(compared.by_step(name, "gradient_norm")).all()
 
 
-def test_stacks_of_one_seed_start_alike_and_seeds_do_not(run):
-    comparison = run(STACKS)
-    first = [comparison.by_step(name, "loss")[:, 0] for name in STACKS]
+def test_stacks_of_one_seed_start_alike_and_seeds_do_not(compared):
+    first = [compared.by_step(name, "loss")[:, 0] for name in STACKS]
     assert first[0].tolist() == first[1].tolist()
     assert first[0][0] != first[0][1]
 
@@ -112,10 +119,9 @@ def test_random_wrappers_change_neither_the_start_nor_the_order_of_the_samples(r
     np.testing.assert_allclose(*losses, rtol=1e-6)
 
 
-def test_results_do_not_depend_on_what_else_is_compared(run, tmp_path):
-    both = run(STACKS)
-    alone = run(STACKS[1:], output=tmp_path / "alone")
-    for one, other in zip(both.records[STACKS[1]], alone.records[STACKS[1]], strict=True):
+def test_results_do_not_depend_on_what_else_is_compared(run, compared):
+    alone = run(STACKS[1:])
+    for one, other in zip(compared.records[STACKS[1]], alone.records[STACKS[1]], strict=True):
         assert same(one, other)
 
 
@@ -429,6 +435,7 @@ print(fingerprint.of_task(Task("t", model, (x, x[:, :1]))))
 """
 
 
+@pytest.mark.long
 def test_the_same_is_the_same_in_another_process_and_the_second_time(tmp_path, capsys):
     path = tmp_path / "script.py"
     path.write_text(SCRIPT)

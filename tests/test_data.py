@@ -13,6 +13,8 @@ pytest.importorskip("sklearn")
 
 from stepwrap.experiments import data
 
+pytestmark = pytest.mark.backend_free
+
 
 def arrays(shape=(28, 28), train=5, test=3):
     """Random pixels and labels, different ones in every part."""

@@ -310,6 +310,7 @@ def test_the_averages_of_the_parts_of_a_multi_optimizer_are_used():
     cases.assert_equal(averaged_weights(network), expected)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="replicas are TensorFlow's")
 def test_two_replicas_do_what_one_does():
     import mirrored

@@ -10,7 +10,7 @@ from keras import ops
 import cases
 import stepwrap
 from cases import WRAPPERS
-from stepwrap import backends, normalizers
+from stepwrap import normalizers
 
 BACKEND = keras.backend.backend()
 STEPS = 8
@@ -49,11 +49,10 @@ def test_every_variable_is_listed_once(name, slow_state):
     assert len({id(variable) for variable in optimizer.variables}) == len(optimizer.variables)
 
 
+@pytest.mark.skipif(BACKEND != "jax", reason="the others write to variables")
 @pytest.mark.parametrize("name", cases.others_long(WRAPPERS))
 def test_every_buffer_of_a_compiled_step_is_written_in_place(name):
     """JAX pairs donated buffers with results by shape, in order: each must get its own."""
-    if BACKEND != "jax":
-        pytest.skip("the others write to variables")
     import jax
 
     optimizer = WRAPPERS[name](keras.optimizers.Adam())
@@ -132,7 +131,7 @@ only_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="others com
 
 
 @only_tensorflow
-@pytest.mark.parametrize("name", cases.others_long(WRAPPERS))
+@pytest.mark.parametrize("name", cases.others_long(WRAPPERS, ("normalized", "l4")))
 def test_a_compiled_update_is_the_same(name):
     wrap = WRAPPERS[name]
     optimizer = wrap(keras.optimizers.Adam(0.01))
@@ -278,6 +277,7 @@ def test_operations_that_xla_lacks_are_left_to_tensorflow(monkeypatch):
     assert len(compiled_calls(stepwrap.NormalizedOptimizer("adam"))) == 1
 
 
+@pytest.mark.long
 @only_tensorflow
 def test_a_debugger_that_looks_into_every_graph_may():
     import tensorflow as tf
@@ -294,7 +294,7 @@ def test_an_error_of_xla_names_the_remedy(monkeypatch):
     import tensorflow as tf
 
     monkeypatch.setattr("stepwrap.core.compilation.runs_known_code", lambda optimizer: True)
-    monkeypatch.setattr("stepwrap.backends.tensorflow._xla_has", lambda operations: True)
+    monkeypatch.setattr("stepwrap.backends.tensorflow.compilation.xla_has", lambda operations: True)
     with pytest.raises(tf.errors.InvalidArgumentError, match="wrapper_has_jit_compile_false"):
         trained(stepwrap.NormalizedOptimizer("sgd", noted), graph)
 
@@ -306,13 +306,15 @@ def test_a_compiled_step_compiles_nothing_inside():
 
 @only_tensorflow
 def test_fit_compiles_the_update_and_eager_steps_are_eager():
+    from stepwrap.backends.tensorflow import device
+
     in_xla = set()
 
     class Watched(stepwrap.NormalizedOptimizer):
         __module__ = stepwrap.NormalizedOptimizer.__module__  # as if it came from there
 
         def transform_gradients(self, gradients, variables):
-            in_xla.add(backends.current.in_xla())
+            in_xla.add(device.in_xla())
             return super().transform_gradients(gradients, variables)
 
     for arguments, expected in (({}, {True}), ({"run_eagerly": True}, {False})):

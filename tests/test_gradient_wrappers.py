@@ -10,6 +10,7 @@ from keras import ops
 import cases
 import stepwrap
 from cases import BACKEND
+from references import gradients as formulas
 
 
 class Recorder(keras.optimizers.SGD):
@@ -29,81 +30,31 @@ def trained(optimizer, variables, steps, scale=1.0):
         yield weights, cases.values(gradients), optimizer.inner_optimizer.given
 
 
-# Each takes lists of weights and gradients of one step, and returns what the formula gives.
-
-
-def coupled_weight_decay(weights, gradients):
-    return [g + 0.1 * w for w, g in zip(weights, gradients, strict=True)]
-
-
-def coupled_weight_decay_of_kernels(weights, gradients):
-    decayed = coupled_weight_decay(weights, gradients)
-    return [d if g.ndim > 1 else g for d, g in zip(decayed, gradients, strict=True)]
-
-
-def centralized(weights, gradients):
-    def unit_means(g):
-        return np.mean(g.reshape(-1, g.shape[-1]), axis=0)
-
-    return [g - unit_means(g) if g.ndim >= 2 else g for g in gradients]
-
-
-def adaptively_clipped(weights, gradients):
-    clipped = []
-    for w, g in zip(weights, gradients, strict=True):
-        w_units, g_units = (
-            np.atleast_1d(t).reshape(-1, t.shape[-1] if t.ndim > 1 else 1) for t in (w, g)
-        )
-        result = np.empty_like(g_units)
-        for unit in range(g_units.shape[1]):
-            bound = 0.5 * max(np.linalg.norm(w_units[:, unit]), 1e-3)
-            norm = np.linalg.norm(g_units[:, unit])
-            result[:, unit] = g_units[:, unit] * min(1, bound / norm)
-        clipped.append(result.reshape(g.shape))
-    return clipped
-
-
-def orthogonal(weights, gradients):
-    def turned(w, g):
-        if w.size == 1:
-            return g
-        rest = g - np.sum(w * g) / np.sum(w * w) * w
-        return rest * np.linalg.norm(g) / np.linalg.norm(rest)
-
-    return [turned(w, g) for w, g in zip(weights, gradients, strict=True)]
-
-
-def amplified():
-    averages = None
-
-    def formula(weights, gradients):
-        nonlocal averages
-        if averages is None:
-            averages = gradients
-        averages = [0.9 * a + 0.1 * g for a, g in zip(averages, gradients, strict=True)]
-        return [g + 3 * a for a, g in zip(averages, gradients, strict=True)]
-
-    return formula
-
-
+# Each wrapper, and what makes its formula: lists of weights and gradients → what it makes of these.
 FORMULAS = {
     "coupled weight decay": (
         lambda inner: stepwrap.CoupledWeightDecay(inner, 0.1),
-        lambda: coupled_weight_decay,
+        lambda: formulas.CoupledWeightDecay(0.1).of_gradients,
     ),
     "coupled weight decay of kernels": (
         lambda inner: stepwrap.CoupledWeightDecay(inner, 0.1, exclude=["bias$", "^scale$"]),
-        lambda: coupled_weight_decay_of_kernels,
+        lambda: formulas.CoupledWeightDecay(0.1, lambda w: w.ndim < 2).of_gradients,
     ),
-    "centralization": (stepwrap.GradientCentralization, lambda: centralized),
+    "centralization": (
+        stepwrap.GradientCentralization,
+        lambda: formulas.GradientCentralization().of_gradients,
+    ),
     "adaptive clipping": (
         lambda inner: stepwrap.AdaptiveGradientClipping(inner, clipping=0.5),
-        lambda: adaptively_clipped,
+        lambda: formulas.AdaptiveGradientClipping(0.5).of_gradients,
     ),
-    "orthogonal": (stepwrap.OrthogonalGradient, lambda: orthogonal),
+    "orthogonal": (
+        stepwrap.OrthogonalGradient,
+        lambda: formulas.OrthogonalGradient().of_gradients,
+    ),
     "EMA filter": (
         lambda inner: stepwrap.GradientEMAFilter(inner, alpha=0.9, amplification=3.0),
-        amplified,
+        lambda: formulas.GradientEMAFilter(0.9, 3.0).of_gradients,
     ),
 }
 
@@ -226,8 +177,10 @@ def on_a_parabola(optimizer, steps=100):
 def test_the_orthogonal_gradient_may_run_away_as_its_docstring_says():
     def by_the_formula(rate=0.1, steps=100):
         weights, minimum = np.array([-1.0, 10.0, 1.0]), np.array([1.0, -1.0, 1.0])
+        formula = formulas.OrthogonalGradient()
         for _ in range(steps):
-            weights = weights - rate * orthogonal([weights], [2 * (weights - minimum)])[0]
+            [turned] = formula.of_gradients([weights], [2 * (weights - minimum)])
+            weights = weights - rate * turned
         return np.sum((weights - minimum) ** 2)
 
     first, last, norms = on_a_parabola(stepwrap.OrthogonalGradient(keras.optimizers.SGD(0.1)))

@@ -22,7 +22,9 @@ WRAPPERS = {
     "moving_average": lambda inner: MovingAverage(inner, 0.5),
     "stochastic_weight_average": lambda inner: StochasticWeightAverage(inner, 0, 3),
 }
-each = pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS)
+each = pytest.mark.parametrize(
+    "wrap", cases.values_long(WRAPPERS, everyday=["slow weights", "moving_average"])
+)
 two = pytest.mark.parametrize(
     "wrap", [WRAPPERS["lookahead"], WRAPPERS["moving_average"]], ids=["lookahead", "moving_average"]
 )

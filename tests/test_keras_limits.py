@@ -7,6 +7,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 DOCS = pathlib.Path(__file__).parent.parent / "docs"
 SCRIPT = DOCS / "keras_limits.py"
 PAGE = (DOCS / "keras_limits.md").read_text()
@@ -22,6 +24,7 @@ def test_the_page_has_the_entries_of_the_script():
     assert {name: (what, instead) for what, instead, name in rows} == entries
 
 
+@pytest.mark.long
 def test_an_entry_still_holds():
     result = subprocess.run(
         [sys.executable, SCRIPT, "--see", "adafactor"], capture_output=True, text=True, timeout=120

@@ -51,7 +51,7 @@ def test_the_rule_on_every_optimizer(name, float64):
     for base in (optimizer.inner_optimizer, shadow):
         base.weight_decay = base.adam_weight_decay = None  # no part of the direction
     variables, shadow_variables = cases.variables("float64"), cases.variables("float64")
-    reference = references.L4()
+    reference = references.step_sizes.L4()
     for seed, loss in enumerate([2.0, 1.5, 1.7, 0.9, 1.2]):
         gradients = cases.gradients(variables, seed)
         loss = ops.convert_to_tensor(loss, dtype="float64")
@@ -79,12 +79,14 @@ def test_the_rule_on_every_optimizer(name, float64):
 
 @pytest.mark.parametrize(
     "make",
-    [
-        keras.optimizers.SGD,
-        lambda rate: keras.optimizers.SGD(rate, momentum=0.9),
-        keras.optimizers.Adam,
-    ],
-    ids=["SGD", "momentum", "Adam"],
+    cases.values_long(
+        {
+            "SGD": keras.optimizers.SGD,
+            "momentum": lambda rate: keras.optimizers.SGD(rate, momentum=0.9),
+            "Adam": keras.optimizers.Adam,
+        },
+        everyday=["Adam"],
+    ),
 )
 def test_the_inner_learning_rate_cancels_out(make):
     networks = [cases.model(stepwrap.L4Wrapper(make(rate))) for rate in (1e-4, 1.0)]
@@ -246,14 +248,14 @@ INNER = {
 }
 
 
-@pytest.mark.parametrize("inner", INNER)
+@pytest.mark.parametrize("inner", cases.others_long(INNER, ("adamw", "stack")))
 @pytest.mark.parametrize("bad", [np.nan, -np.inf])
 def test_a_loss_that_is_not_finite(inner, bad):
     gradients = cases.gradients(cases.variables(), 3)
     assert_no_step(stepwrap.L4Wrapper(INNER[inner]()), gradients, loss=bad, state_unchanged=True)
 
 
-@pytest.mark.parametrize("inner", INNER)
+@pytest.mark.parametrize("inner", cases.others_long(INNER, ("adamw", "stack")))
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_gradient_that_is_not_finite(inner, bad):
     gradients = cases.values(cases.gradients(cases.variables(), 3))
@@ -457,12 +459,16 @@ def test_what_can_be_read_before_and_after():
 @pytest.mark.parametrize("give_loss", ["scale_loss", "apply"])
 @pytest.mark.parametrize(
     "make",
-    [
-        lambda: stepwrap.L4Wrapper("adam"),
-        stepwrap.L4Adam,
-        lambda: stepwrap.ClippedOptimizer(stepwrap.L4Wrapper(stepwrap.L4Wrapper("sgd"))),
-    ],
-    ids=["L4Wrapper", "L4Adam", "stack"],
+    cases.values_long(
+        {
+            "L4Wrapper": lambda: stepwrap.L4Wrapper("adam"),
+            "L4Adam": stepwrap.L4Adam,
+            "stack": lambda: stepwrap.ClippedOptimizer(
+                stepwrap.L4Wrapper(stepwrap.L4Wrapper("sgd"))
+            ),
+        },
+        everyday=["stack"],
+    ),
 )
 def test_a_training_loop_is_fit(give_loss, make):
     fitted, looped = cases.model(make()), cases.model(make())

@@ -72,7 +72,9 @@ def numpy_step(optimizer, dtype):
     return step
 
 
-@pytest.mark.parametrize("optimizer_class", [stepwrap.L4Adam, stepwrap.L4Mom])
+@pytest.mark.parametrize(
+    "optimizer_class", [stepwrap.L4Adam, pytest.param(stepwrap.L4Mom, marks=pytest.mark.long)]
+)
 @pytest.mark.parametrize(
     "make_step, dtype, steps, tolerance",
     [

@@ -128,7 +128,7 @@ def test_a_slow_step_of_size_1_changes_nothing():
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="torch compiles nothing by default")
-@pytest.mark.parametrize("has_input", [True, False])
+@pytest.mark.parametrize("has_input", [pytest.param(True, marks=pytest.mark.long), False])
 def test_compiled_it_is_as_eager(has_input):
     """Without an Input there are no weights yet when TensorFlow builds the optimizer."""
 
@@ -286,6 +286,7 @@ def test_fit_ends_on_the_slow_weights_if_asked_to(end_on_slow_weights):
     assert all(same) if end_on_slow_weights else not any(same)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="replicas are TensorFlow's")
 def test_two_replicas_do_what_one_does():
     import mirrored

@@ -12,6 +12,8 @@ import pytest
 import stepwrap
 from stepwrap.core import moved_names
 
+pytestmark = pytest.mark.backend_free
+
 EXPECTED = json.loads(
     (pathlib.Path(__file__).with_name("files_of_0_6_0") / "expected.json").read_text()
 )

@@ -171,7 +171,7 @@ def test_swapping_under_a_loss_scaler_in_mixed_precision():
         keras.config.set_dtype_policy("float32")
 
 
-@pytest.mark.parametrize("name", cases.others_long(OF_GRADIENTS))
+@pytest.mark.parametrize("name", cases.others_long(OF_GRADIENTS, backend="torch"))
 def test_validation_sees_the_average_and_training_goes_on_from_the_weights(name):
     wrap = OF_GRADIENTS[name]
     seen = _SeenWeights()

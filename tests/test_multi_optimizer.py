@@ -44,7 +44,7 @@ all_wrappers = pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS)
 # Different stacks for different layers.
 
 
-@all_wrappers
+@pytest.mark.parametrize("wrap", cases.values_long(WRAPPERS, cases.EVERYDAY, "torch"))
 def test_each_part_does_what_its_stack_does_alone(wrap):
     together, variables = cases.variables(), cases.variables()
     places = {"kernels": [0, 2], "biases": [1]}
@@ -225,7 +225,7 @@ def test_a_loss_scaler_around_parts_that_are_not_known_yet_is_an_error_with_the_
         cases.fit(network)
 
 
-@pytest.mark.parametrize("around", AROUND.values(), ids=AROUND)
+@pytest.mark.parametrize("around", cases.values_long(AROUND, everyday=["both"]))
 def test_with_the_remedy_l4_in_every_part_learns(around):
     network = cases.model(around(by_map(lambda inner: stepwrap.L4Wrapper(inner, fraction=0.05))))
     losses = cases.fit(network, epochs=4)["loss"]
@@ -338,7 +338,10 @@ def test_config_round_trip(wrap):
 
 
 # Every wrapper around a MultiOptimizer of bare parts: see test_catalogue.
-@pytest.mark.parametrize("name", ["gradient_accumulation", "l4", "skip_non_finite", "stack"])
+@pytest.mark.parametrize(
+    "name",
+    cases.others_long(["gradient_accumulation", "l4", "skip_non_finite", "stack"], ["l4", "stack"]),
+)
 def test_resumes_bit_exact_with_wrappers_everywhere(name, tmp_path):
     assert_resumes(lambda: everywhere(WRAPPERS[name]), tmp_path / "model.keras")
 

@@ -8,8 +8,10 @@ import pytest
 import cases
 import stepwrap
 from stepwrap import optimizers, wrappers
-from stepwrap.catalogue import Catalogue, snake_case
+from stepwrap.catalogue import Catalogue, SavedClasses, snake_case
 from stepwrap.optimizers.keras_classes import keras_optimizer_classes
+
+pytestmark = pytest.mark.backend_free
 
 
 @pytest.fixture(autouse=True)
@@ -150,6 +152,26 @@ def test_the_classes_of_stepwrap_are_saved_under_its_name():
         assert keras.saving.get_registered_name(cls) == f"stepwrap>{cls.__name__}"
 
 
+def test_an_example_is_what_a_wrapper_needs_and_what_shows_what_it_does():
+    assert wrappers.example("coupled_weight_decay") == {"rate": 0.01}
+    assert wrappers.example("EMA") == {"average_decay": 0.5} and wrappers.example("l4") == {}
+    assert optimizers.example("adam") == optimizers.example("lamb") == {}
+    wrappers.example("lookahead").clear()
+    assert wrappers.example("lookahead") == {"sync_period": 2}
+    with pytest.raises(ValueError, match=r"'clip' is no wrapper\. Did you mean"):
+        wrappers.example("clip")
+
+
+@both
+def test_a_user_s_class_may_have_an_example(catalogue, make, built_in):
+    catalogue.register("mine", make(), example={"name": "shown"})
+    catalogue.register("other")(make())
+    assert catalogue.example("mine") == {"name": "shown"} and catalogue.example("other") == {}
+    with pytest.raises(TypeError, match=r"`example` must map arguments to values\..*\['name'\]"):
+        catalogue.register("third", make(), example=["name"])
+    assert "third" not in catalogue.names()
+
+
 @both
 def test_an_existing_name_is_replaced_only_when_asked_to(catalogue, make, built_in):
     original, cls = catalogue.get(built_in), make()
@@ -208,9 +230,10 @@ def test_the_library_s_own_names_are_refused():
 
 
 def test_the_library_s_own_decorator_registers_classes_for_saving_and_takes_functions():
-    catalogue = Catalogue("base optimizer", keras.optimizers.Optimizer)
-    cls = catalogue.built_in("descent")(make_optimizer())
-    function = catalogue.built_in("preset")(lambda: cls())
+    catalogue = Catalogue("base optimizer")
+    classes = SavedClasses(catalogue, keras.optimizers.Optimizer)
+    cls = classes.built_in("descent")(make_optimizer())
+    function = classes.built_in("preset")(lambda: cls())
     assert keras.saving.get_registered_name(cls) == "stepwrap>Descent"
     assert catalogue.names() == ["descent", "preset"]
     assert catalogue.get("preset") is function

@@ -11,6 +11,8 @@ import stepwrap
 from stepwrap import wrappers
 from stepwrap.optimizers import old_names
 
+pytestmark = pytest.mark.backend_free
+
 
 @pytest.mark.parametrize(
     ("cls", "old", "words"),

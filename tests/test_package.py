@@ -13,6 +13,7 @@ import pytest
 
 import stepwrap
 
+pytestmark = pytest.mark.backend_free
 ROOT = pathlib.Path(__file__).parent.parent
 
 
@@ -52,6 +53,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
         assert not [name for name in names if unwanted in name], unwanted
 
 
+@pytest.mark.long
 def test_the_wheel_works(wheel, tmp_path):
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     script = (

@@ -21,6 +21,8 @@ STEPS = 8
 SHAPES = {"vector": (4,), "kernel": (5, 3), "sequence": (3, 2, 4), "image": (3, 3, 2, 4)}
 TOLERANCE = 1e-6  # of the largest weight
 
+of_optax, of_pytorch_optimizer = cases.of_a_peer_on("jax"), cases.of_a_peer_on("torch")
+
 
 def arrays(seed, shapes=SHAPES):
     random = np.random.default_rng(seed)
@@ -127,6 +129,7 @@ def after_sgd(make_transform):
     return lambda optax: optax.chain(make_transform(optax), optax.sgd(RATE, momentum=0.5))
 
 
+@of_optax
 def test_gradient_centralization_is_that_of_optax():
     """Which takes the first axis for the units."""
     steps = optax_steps(
@@ -135,6 +138,7 @@ def test_gradient_centralization_is_that_of_optax():
     assert_same_steps(stepwrap.GradientCentralization(SGD()), steps)
 
 
+@of_pytorch_optimizer
 def test_gradient_centralization_is_that_of_pytorch_optimizer():
     """Which takes the first axis for the units, as PyTorch does."""
 
@@ -149,6 +153,7 @@ def test_gradient_centralization_is_that_of_pytorch_optimizer():
 WITHOUT_SEQUENCE = {name: shape for name, shape in SHAPES.items() if name != "sequence"}
 
 
+@of_optax
 @pytest.mark.parametrize(("clipping", "epsilon"), [(0.01, 1e-3), (1.0, 1e-3), (0.5, 2.0)])
 def test_adaptive_gradient_clipping_is_that_of_optax(clipping, epsilon):
     """Which takes kernels of three axes for attention heads, and averages over the first alone."""
@@ -159,6 +164,7 @@ def test_adaptive_gradient_clipping_is_that_of_optax(clipping, epsilon):
     assert_same_steps(optimizer, steps, WITHOUT_SEQUENCE)
 
 
+@of_pytorch_optimizer
 def test_adaptive_gradient_clipping_is_that_of_pytorch_optimizer():
     """Which, too, has other units for kernels of three axes."""
 
@@ -173,12 +179,14 @@ def test_adaptive_gradient_clipping_is_that_of_pytorch_optimizer():
     assert_same_steps(optimizer, steps, WITHOUT_SEQUENCE)
 
 
+@of_pytorch_optimizer
 def test_orthogonal_gradient_is_that_of_pytorch_optimizer():
     """Except for variables of one element, whose gradient OrthoGrad makes zero."""
     steps = torch_steps(lambda peer, weights: peer.OrthoGrad(torch_sgd(peer, weights)))
     assert_same_steps(stepwrap.OrthogonalGradient(SGD()), steps)
 
 
+@of_pytorch_optimizer
 def test_cautious_is_that_of_pytorch_optimizer():
     """Whose steps are shorter: it divides by (kept + 1) / size, the first form of the rule."""
     steps = torch_steps(
@@ -199,6 +207,7 @@ def test_cautious_is_that_of_pytorch_optimizer():
     assert_same_steps(stepwrap.Cautious(lion), enlarged)
 
 
+@of_pytorch_optimizer
 def test_the_filter_of_averages_is_that_of_pytorch_optimizer():
     averages = None
 
@@ -213,11 +222,13 @@ def test_the_filter_of_averages_is_that_of_pytorch_optimizer():
     assert_same_steps(stepwrap.GradientEMAFilter(SGD(), 0.75, 1.5), steps)
 
 
+@of_optax
 def test_coupled_weight_decay_is_that_of_optax():
     steps = optax_steps(after_sgd(lambda optax: optax.add_decayed_weights(0.1)))
     assert_same_steps(stepwrap.CoupledWeightDecay(SGD(), 0.1), steps)
 
 
+@of_optax
 @pytest.mark.parametrize(
     ("arguments", "make_clip"),
     [
@@ -231,6 +242,7 @@ def test_step_clipping_is_that_of_optax(arguments, make_clip):
     assert_same_steps(stepwrap.StepClipping(SGD(), **arguments), steps)
 
 
+@of_optax
 @pytest.mark.parametrize("of_zeros", [False, True])
 def test_the_trust_ratio_is_that_of_optax(of_zeros):
     """Which leaves no variable out."""
@@ -249,6 +261,7 @@ def test_the_trust_ratio_is_that_of_optax(of_zeros):
     assert_same_steps(optimizer, steps)
 
 
+@of_optax
 def test_lamb_is_that_of_optax():
     """Which adds epsilon after the correction of the average, Keras' Adam before it.
 
@@ -259,6 +272,7 @@ def test_lamb_is_that_of_optax():
     assert_same_steps(stepwrap.TrustRatio(adam, weight_decay=0.1, exclude=()), steps)
 
 
+@of_optax
 @pytest.mark.parametrize("nesterov", [False, True])
 def test_lars_is_that_of_optax(nesterov):
     steps = optax_steps(
@@ -270,6 +284,7 @@ def test_lars_is_that_of_optax(nesterov):
     assert_same_steps(stepwrap.StepMomentum(scaled, 0.5, nesterov), steps)
 
 
+@of_optax
 def test_radam_is_that_of_optax():
     """Which adds epsilon after the correction of the average, the authors' code before it."""
     steps = optax_steps(lambda optax: optax.radam(RATE, eps=0.0))
@@ -292,6 +307,7 @@ def lookahead(optax, **arguments):
     return optax.GradientTransformation(init, update)
 
 
+@of_optax
 @pytest.mark.parametrize("slow_state", ["keep", "reset"])
 def test_lookahead_is_that_of_optax(slow_state):
     arguments = {"sync_period": 3, "slow_step_size": 0.25}
@@ -300,6 +316,7 @@ def test_lookahead_is_that_of_optax(slow_state):
     assert_same_steps(stepwrap.Lookahead(SGD(), **arguments, slow_state=slow_state), steps)
 
 
+@of_pytorch_optimizer
 @pytest.mark.parametrize("slow_state", ["keep", "reset", "pullback"])
 def test_lookahead_is_that_of_pytorch_optimizer(slow_state):
     momentum = {"keep": "none"}.get(slow_state, slow_state)
@@ -309,6 +326,7 @@ def test_lookahead_is_that_of_pytorch_optimizer(slow_state):
     assert_same_steps(stepwrap.Lookahead(SGD(), 3, 0.25, slow_state), steps)
 
 
+@of_optax
 def test_the_moving_average_is_that_of_optax():
     optax = pytest.importorskip("optax")
     steps = optax_steps(lambda optax: optax.sgd(RATE, momentum=0.5))

@@ -2,7 +2,6 @@
 
 import itertools
 
-import keras
 import numpy as np
 import pytest
 
@@ -26,9 +25,7 @@ from stepwrap.experiments.pictures import (
 from stepwrap.experiments.pictures.line_styles import looks
 from stepwrap.experiments.pictures.lines import MOST_POINTS, over_seeds
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="pictures depend on no backend"
-)
+pytestmark = pytest.mark.backend_free
 
 SGD = [
     "sgd(0.1)",

@@ -10,6 +10,7 @@ import pytest
 from keras import ops
 
 import cases
+import references
 import stepwrap
 from cases import BACKEND
 from stepwrap.optimizers import RAdam
@@ -25,31 +26,6 @@ HYPER_PARAMETERS = [
     {"beta_2": 0.0},
     {"epsilon": 0.01},
 ]
-
-
-class Reference:
-    """Algorithm 2 of arXiv 1908.03265, with the epsilon of the authors' code."""
-
-    def __init__(self, beta_1=0.9, beta_2=0.999, epsilon=1e-7, bound=5):
-        self.beta_1, self.beta_2, self.epsilon, self.bound = beta_1, beta_2, epsilon, bound
-        self.t, self.m, self.v = 0, 0.0, 0.0
-
-    def step(self, gradient):
-        """What is added to the weights at learning rate 1."""
-        self.t += 1
-        t, gradient = self.t, np.asarray(gradient, "float64")
-        self.m = self.beta_1 * self.m + (1 - self.beta_1) * gradient
-        self.v = self.beta_2 * self.v + (1 - self.beta_2) * gradient**2
-        unbiased = self.m / (1 - self.beta_1**t)
-        final = 2 / (1 - self.beta_2) - 1
-        length = final - 2 * t * self.beta_2**t / (1 - self.beta_2**t)
-        if length <= self.bound:
-            return -unbiased
-        rectification = math.sqrt(
-            ((length - 4) * (length - 2) * final) / ((final - 4) * (final - 2) * length)
-        )
-        adaptive = math.sqrt(1 - self.beta_2**t) / (np.sqrt(self.v) + self.epsilon)
-        return -unbiased * rectification * adaptive
 
 
 def gradients_at(step):
@@ -69,9 +45,9 @@ def steps_of(optimizer, count, dtype="float32"):
 
 
 def reference_steps(count, **hyper_parameters):
-    references = [Reference(**hyper_parameters) for _ in SHAPES]
+    of_shapes = [references.optimizers.Rectified(**hyper_parameters) for _ in SHAPES]
     for step in range(count):
-        pairs = zip(references, gradients_at(step), strict=True)
+        pairs = zip(of_shapes, gradients_at(step), strict=True)
         yield [RATE * reference.step(gradient) for reference, gradient in pairs]
 
 
@@ -84,7 +60,13 @@ def assert_close(actual, expected, tolerance=1e-6):
     assert max(np.max(np.abs(difference)) for difference in differences) <= tolerance * largest
 
 
-@pytest.mark.parametrize("hyper_parameters", HYPER_PARAMETERS, ids=str)
+hyper_parameters = pytest.mark.parametrize(
+    "hyper_parameters",
+    cases.values_long({str(each): each for each in HYPER_PARAMETERS}, ["{}", "{'beta_2': 0.6}"]),
+)
+
+
+@hyper_parameters
 def test_every_step_is_that_of_the_formula(hyper_parameters):
     actual = steps_of(RAdam(RATE, **hyper_parameters), 120)
     for one, other in zip(actual, reference_steps(120, **hyper_parameters), strict=True):
@@ -92,7 +74,7 @@ def test_every_step_is_that_of_the_formula(hyper_parameters):
 
 
 @pytest.mark.skipif(BACKEND == "jax", reason="Keras keeps 64-bit numbers from JAX")
-@pytest.mark.parametrize("hyper_parameters", HYPER_PARAMETERS, ids=str)
+@hyper_parameters
 def test_every_step_in_float64(hyper_parameters):
     actual = steps_of(RAdam(RATE, **hyper_parameters), 40, "float64")
     for one, other in zip(actual, reference_steps(40, **hyper_parameters), strict=True):
@@ -181,6 +163,7 @@ def torch_weights(count, start, learning_rate, beta_1, beta_2, epsilon, weight_d
         yield before, [weight.numpy().copy() for weight in weights]
 
 
+@cases.of_a_peer_on("torch")
 @pytest.mark.parametrize(
     "hyper_parameters",
     [
@@ -236,11 +219,11 @@ def test_a_wrapper_takes_the_whole_step():
     ],
 )
 def test_gradients_are_clipped_as_by_any_keras_optimizer(argument, clip):
-    references = [Reference() for _ in SHAPES]
+    of_shapes = [references.optimizers.Rectified() for _ in SHAPES]
     for step, actual in enumerate(steps_of(RAdam(RATE, **{argument: 0.5}), 8)):
         gradients = gradients_at(step)
         norm = np.sqrt(sum(np.sum(np.square(gradient)) for gradient in gradients))
-        pairs = zip(references, gradients, strict=True)
+        pairs = zip(of_shapes, gradients, strict=True)
         assert_close(actual, [RATE * one.step(clip(gradient, norm)) for one, gradient in pairs])
 
 

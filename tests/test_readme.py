@@ -62,14 +62,33 @@ def test_the_results_are_those_that_the_scripts_wrote():
         assert table.read_text() in README, table
 
 
-def test_the_table_of_the_catalogue_is_what_its_script_makes_of_the_wrappers():
+def catalogue_page():
     spec = importlib.util.spec_from_file_location("catalogue_page", ROOT / "docs" / "catalogue.py")
     page = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(page)
+    return page
+
+
+def test_the_table_of_the_catalogue_is_what_its_script_makes_of_the_wrappers():
     table = (ROOT / "docs" / "catalogue_table.md").read_text()
-    assert page.table() == table
+    assert catalogue_page().table() == table, "run `make catalogue`"
     assert table in README
     assert all(f"`{name}`" in table for name in stepwrap.wrappers.names())
+
+
+def test_the_script_puts_a_new_table_where_the_old_one_was(tmp_path, monkeypatch):
+    page = catalogue_page()
+    for name, path in {"PAGE": "table.md", "README": "README.md"}.items():
+        monkeypatch.setattr(page, name, tmp_path / path)
+    page.PAGE.write_text("| old |\n")
+    page.README.write_text("before\n\n| old |\n\nafter\n")
+    monkeypatch.setattr(page, "table", lambda: "| new |\n")
+    page.write()
+    assert page.PAGE.read_text() == "| new |\n"
+    assert page.README.read_text() == "before\n\n| new |\n\nafter\n"
+    page.README.write_text("nothing\n")
+    with pytest.raises(SystemExit, match=r"The table of table\.md is not in README\.md"):
+        page.write()
 
 
 def test_the_presets_are_what_the_readme_says():

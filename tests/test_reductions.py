@@ -8,7 +8,7 @@ import pytest
 from keras import ops
 
 import cases
-from stepwrap.backends import current
+from stepwrap.backends import kernels
 from stepwrap.normalizers import norms
 from stepwrap.toolkit import finite
 
@@ -50,10 +50,10 @@ def by_both(function, *arguments):
 
 
 REDUCTIONS = {
-    "sums": (lambda blocks: current.sums(ops.negative, blocks), lambda x: -np.sum(x)),
-    "sums_of_squares": (current.sums_of_squares, lambda x: np.sum(x**2)),
-    "largest": (current.largest, lambda x: np.max(np.abs(x))),
-    "smallest": (current.smallest, lambda x: np.min(np.abs(x))),
+    "sums": (lambda blocks: kernels.sums(ops.negative, blocks), lambda x: -np.sum(x)),
+    "sums_of_squares": (kernels.sums_of_squares, lambda x: np.sum(x**2)),
+    "largest": (kernels.largest, lambda x: np.max(np.abs(x))),
+    "smallest": (kernels.smallest, lambda x: np.min(np.abs(x))),
 }
 
 
@@ -77,9 +77,9 @@ def test_inner_products(dtype, float64):
     bounds = [np.abs(one) @ np.abs(other) for one, other in zip(arrays, other_arrays, strict=True)]
 
     def all_in_one(tensors, others):
-        return [current.dot(flat(tensors), flat(others))]
+        return [kernels.dot(flat(tensors), flat(others))]
 
-    for results in by_both(current.dots, tensors, others):
+    for results in by_both(kernels.dots, tensors, others):
         assert results.dtype == ("float64" if dtype == "float64" else "float32")
         assert np.all(np.abs(results - exact) <= ROUNDING[dtype] * np.array(bounds))
     for [result] in by_both(all_in_one, tensors, others):
@@ -92,9 +92,9 @@ def test_sums_of_what_depends_on_the_block(float64):
     count = range(len(BLOCKS))
 
     def spread(tensors, numbers):
-        return current.sums(lambda x, number: ops.square(x - number), tensors, numbers)
+        return kernels.sums(lambda x, number: ops.square(x - number), tensors, numbers)
 
-    centres = current.numbers([ops.convert_to_tensor(float(i), "float64") for i in count], tensors)
+    centres = kernels.numbers([ops.convert_to_tensor(float(i), "float64") for i in count], tensors)
     for results in by_both(spread, tensors, centres):
         exact = [np.sum((array - i) ** 2) for array, i in zip(arrays, count, strict=True)]
         np.testing.assert_allclose(results, exact, rtol=ROUNDING["float64"])
@@ -104,9 +104,9 @@ def test_tensors_without_elements_add_nothing():
     block = [ops.zeros((0, 3)), ops.convert_to_tensor([3.0, -4.0])]
     for results in by_both(REDUCTIONS["sums"][0], [block]):
         np.testing.assert_allclose(results, [1])
-    for results in by_both(current.sums_of_squares, [block]):
+    for results in by_both(kernels.sums_of_squares, [block]):
         np.testing.assert_allclose(results, [25])
-    for results in by_both(current.dots, [block], [block]):
+    for results in by_both(kernels.dots, [block], [block]):
         np.testing.assert_allclose(results, [25])
 
 
@@ -116,7 +116,7 @@ def test_a_sum_with_what_is_not_finite_is_not_finite(size, bad):
     array = np.ones(size, "float32")
     array[-1] = bad
     finite = ops.ones(size)
-    for function in (REDUCTIONS["sums"][0], current.sums_of_squares):
+    for function in (REDUCTIONS["sums"][0], kernels.sums_of_squares):
         for results in by_both(function, [[finite, ops.convert_to_tensor(array)], [finite]]):
             np.testing.assert_array_equal(np.isfinite(results), [False, True])
 
@@ -127,7 +127,7 @@ def test_sums_of_squares_of_units(dtype, float64):
     arrays, blocks = arrays_and_tensors([[shape] for shape in shapes], dtype, seed=0)
 
     def of_all(tensors):
-        return [current.sums_of_squares_of_units(tensor) for tensor in tensors]
+        return [kernels.sums_of_squares_of_units(tensor) for tensor in tensors]
 
     for run in (of_all, cases.compiled(of_all)):
         for result, array, shape in zip(run(flat(blocks)), arrays, shapes, strict=True):
@@ -148,11 +148,11 @@ def test_scaled(dtype, float64):
     arrays, tensors = arrays_and_tensors(blocks, dtype, seed=0)
     wide = "float64" if dtype == "float64" else "float32"
     scalars = [ops.convert_to_tensor(number, wide) for number in (0.3, -7.0)]
-    numbers = current.numbers(scalars, tensors)
+    numbers = kernels.numbers(scalars, tensors)
     exact = [float(scalar) for scalar in cases.values(scalars)]
 
     for run in (lambda function: function, cases.compiled):
-        scaled = run(current.scaled)(tensors, numbers)
+        scaled = run(kernels.scaled)(tensors, numbers)
         assert [one.dtype for one in flat(scaled)] == [one.dtype for one in flat(tensors)]
         for result, array, factor in zip(numbers_in(scaled), arrays, exact, strict=True):
             np.testing.assert_allclose(result, array * factor, rtol=1.01 * HALF_A_UNIT[dtype])
@@ -163,10 +163,10 @@ def test_scaled_where(choices):
     tiny = float(np.finfo("float32").smallest_subnormal)
     arrays = [np.array([1.0, tiny], "float32"), np.array([[np.nan, -tiny]], "float32")]
     blocks = [[ops.convert_to_tensor(array)] for array in arrays]
-    factors = current.numbers([ops.convert_to_tensor(factor) for factor in (3.0, 5.0)], blocks)
-    chosen = current.numbers([ops.convert_to_tensor(choice) for choice in choices], blocks)
+    factors = kernels.numbers([ops.convert_to_tensor(factor) for factor in (3.0, 5.0)], blocks)
+    chosen = kernels.numbers([ops.convert_to_tensor(choice) for choice in choices], blocks)
     for run in (lambda function: function, cases.compiled):
-        results = run(current.scaled_where)(chosen, blocks, factors, blocks)
+        results = run(kernels.scaled_where)(chosen, blocks, factors, blocks)
         for [result], array, choice, factor in zip(results, arrays, choices, (3, 5), strict=True):
             result = ops.convert_to_numpy(result)
             if choice:
@@ -177,16 +177,16 @@ def test_scaled_where(choices):
 
 def test_numbers_of_each_block(float64):
     blocks = [[ops.zeros(2), ops.zeros(3)], [ops.zeros(1)]]
-    squares = current.numbers([4.0, 9.0], blocks)
-    counts = current.numbers([ops.convert_to_tensor(count) for count in (2.0, 3.0)], blocks)
-    halves = current.each(lambda square, count: ops.sqrt(square) / count / 2, squares, counts)
+    squares = kernels.numbers([4.0, 9.0], blocks)
+    counts = kernels.numbers([ops.convert_to_tensor(count) for count in (2.0, 3.0)], blocks)
+    halves = kernels.each(lambda square, count: ops.sqrt(square) / count / 2, squares, counts)
     assert [float(half) for half in cases.values(halves)] == [0.5, 0.5]
     wide = [[ops.zeros(2, "float64")]]
-    [tiny] = current.each(
-        lambda number: number * ops.ones((), "float64"), current.numbers([1e-200], wide)
+    [tiny] = kernels.each(
+        lambda number: number * ops.ones((), "float64"), kernels.numbers([1e-200], wide)
     )
     assert float(ops.convert_to_numpy(tiny)) == 1e-200
-    first = current.first([[ops.convert_to_tensor([[3.0, 4.0]])], [ops.convert_to_tensor(5.0)]])
+    first = kernels.first([[ops.convert_to_tensor([[3.0, 4.0]])], [ops.convert_to_tensor(5.0)]])
     assert [float(number) for number in cases.values(first)] == [3.0, 5.0]
 
 

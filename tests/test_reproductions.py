@@ -4,7 +4,6 @@ import importlib.util
 import pathlib
 import re
 
-import keras
 import pytest
 
 pytest.importorskip("rich")
@@ -18,9 +17,7 @@ from stepwrap.experiments.reproductions import catalogue
 from stepwrap.experiments.reproductions.laboratory import Laboratory
 
 ROOT = pathlib.Path(__file__).parent.parent
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="tables and pictures depend on no backend"
-)
+pytestmark = pytest.mark.backend_free
 
 
 def page_of(name):

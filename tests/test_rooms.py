@@ -4,6 +4,9 @@ import ast
 import graphlib
 import pathlib
 
+import pytest
+
+pytestmark = pytest.mark.backend_free
 ROOT = pathlib.Path(__file__).parents[1]
 # From the top: each may import those below it, which docs/architecture.md explains.
 ROOMS = (

@@ -12,7 +12,7 @@ from stepwrap.core.sparse import keeps_rows
 
 tf = pytest.importorskip("tensorflow")
 if cases.BACKEND == "tensorflow":
-    from stepwrap.backends.tensorflow import in_xla
+    from stepwrap.backends.tensorflow.device import in_xla
 
 pytestmark = pytest.mark.skipif(
     cases.BACKEND != "tensorflow", reason="only TensorFlow's Embedding has sparse gradients"

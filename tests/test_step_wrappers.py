@@ -7,6 +7,7 @@ from keras import ops
 
 import cases
 import stepwrap
+from references import steps as formulas
 
 
 class Given(keras.optimizers.Optimizer):
@@ -34,88 +35,37 @@ def trained(wrap, variables, steps, learning_rate=0.5):
         yield weights, cases.values(gradients), proposed, cases.values(variables)
 
 
-# Each takes lists of weights, gradients and proposed steps, and returns the formula's steps.
-
-
-def cautious(weights, gradients, steps):
-    kept = [s * g < 0 for s, g in zip(steps, gradients, strict=True)]
-    return [s * k / max(np.mean(k), 1e-3) for s, k in zip(steps, kept, strict=True)]
-
-
-def trust_ratio(coefficient=1.0, weight_decay=0.0, epsilon=0.0, left_out=lambda w: w.ndim < 2):
-    def of_variable(w, p):
-        if left_out(w):
-            return p
-        direction = -p / 0.5 + weight_decay * w
-        norms = np.linalg.norm(w), np.linalg.norm(direction)
-        ratio = coefficient * norms[0] / (norms[1] + epsilon)
-        return -0.5 * ratio * direction
-
-    def formula(weights, gradients, steps):
-        return [of_variable(w, p) for w, p in zip(weights, steps, strict=True)]
-
-    return formula
-
-
-def clipped(measure, bound, together):
-    def formula(weights, gradients, steps):
-        if together:
-            size = measure(np.concatenate([step.ravel() for step in steps]))
-            return [step * min(1, bound / size) for step in steps]
-        return [step * min(1, bound / measure(step)) for step in steps]
-
-    return formula
-
-
-def rms(array):
-    return np.sqrt(np.mean(array**2))
-
-
-def momentum(nesterov):
-    velocities = None
-
-    def formula(weights, gradients, steps):
-        nonlocal velocities
-        if velocities is None:
-            velocities = [np.zeros_like(step) for step in steps]
-        velocities = [0.8 * v + p for v, p in zip(velocities, steps, strict=True)]
-        if nesterov:
-            return [0.8 * v + p for v, p in zip(velocities, steps, strict=True)]
-        return velocities
-
-    return formula
-
-
+# Each wrapper, and what makes its formula: lists of weights, gradients and proposed steps → steps.
 FORMULAS = {
-    "cautious": (stepwrap.Cautious, lambda: cautious),
-    "trust ratio": (stepwrap.TrustRatio, trust_ratio),
+    "cautious": (stepwrap.Cautious, lambda: formulas.Cautious().of_steps),
+    "trust ratio": (stepwrap.TrustRatio, lambda: formulas.TrustRatio(learning_rate=0.5).of_steps),
     "trust ratio, everything": (
         lambda inner: stepwrap.TrustRatio(inner, 0.01, 0.1, 1e-3, exclude=["conv1d", "scale"]),
-        lambda: trust_ratio(0.01, 0.1, 1e-3, lambda w: w.ndim in (0, 3)),
+        lambda: formulas.TrustRatio(0.01, 0.1, 1e-3, lambda w: w.ndim in (0, 3), 0.5).of_steps,
     ),
     "trust ratio, nothing left out": (
         lambda inner: stepwrap.TrustRatio(inner, exclude=[]),
-        lambda: trust_ratio(left_out=lambda w: False),
+        lambda: formulas.TrustRatio(left_out=lambda w: False, learning_rate=0.5).of_steps,
     ),
     "clipped norm": (
         lambda inner: stepwrap.StepClipping(inner, max_norm=0.7),
-        lambda: clipped(np.linalg.norm, 0.7, together=False),
+        lambda: formulas.StepClipping(0.7).of_steps,
     ),
     "clipped norm of all": (
         lambda inner: stepwrap.StepClipping(inner, max_norm=0.7, scope="global"),
-        lambda: clipped(np.linalg.norm, 0.7, together=True),
+        lambda: formulas.StepClipping(0.7, together=True).of_steps,
     ),
     "clipped root mean square": (
         lambda inner: stepwrap.StepClipping(inner, max_rms=0.4),
-        lambda: clipped(rms, 0.4, together=False),
+        lambda: formulas.StepClipping(max_rms=0.4).of_steps,
     ),
     "momentum": (
         lambda inner: stepwrap.StepMomentum(inner, 0.8),
-        lambda: momentum(nesterov=False),
+        lambda: formulas.StepMomentum(0.8).of_steps,
     ),
     "Nesterov momentum": (
         lambda inner: stepwrap.StepMomentum(inner, 0.8, nesterov=True),
-        lambda: momentum(nesterov=True),
+        lambda: formulas.StepMomentum(0.8, nesterov=True).of_steps,
     ),
 }
 

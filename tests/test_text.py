@@ -28,6 +28,8 @@ class Holder(stepwrap.OptimizerWrapper):
         self.value = value
 
 
+pytestmark = pytest.mark.backend_free
+
 USERS = {"averaged": cases.AveragedGradient, "halved": cases.HalvedStep, "holder": Holder}
 
 

@@ -8,6 +8,7 @@ from keras import ops
 import cases
 import stepwrap
 from cases import BACKEND
+from references import weights as formulas
 from stepwrap.wrappers import Lookahead, MovingAverage, StochasticWeightAverage
 
 EAGER = dict(jit_compile=False, run_eagerly=True)
@@ -22,30 +23,12 @@ AVERAGES = {name: wrap for name, wrap in WRAPPERS.items() if name != "lookahead"
 each_average = pytest.mark.parametrize("wrap", AVERAGES.values(), ids=AVERAGES)
 
 
-# The formulas in NumPy, over the weights after each step; TensorFlow Addons counts the steps
-# before it.
-
-
-def moving_average(first, trajectory, average_decay, start_step, dynamic_decay):
-    average = first
-    for step, weight in enumerate(trajectory):
-        since_start = step - start_step
-        decay = average_decay
-        if dynamic_decay:
-            decay = min(decay, (1 + since_start) / (10 + since_start))
-        if since_start < 0:
-            decay = 0
-        average = average - (average - weight) * (1 - decay)
-        yield average
-
-
-def stochastic_weight_average(first, trajectory, start_averaging, average_period):
-    average = None
-    for iterations, weight in enumerate(trajectory):
-        snapshots = max(0, (iterations - start_averaging) // average_period)
-        if iterations == start_averaging + snapshots * average_period:
-            average = weight if snapshots == 0 else (average * snapshots + weight) / (snapshots + 1)
-        yield weight if average is None else average
+def averages_after_each(formula, first, trajectory):
+    """The averages of one variable, by the formula, over the weights after each step."""
+    formula.start(None, [first])
+    for weight in trajectory:
+        formula.enter([weight])
+        yield formula.averages[0]
 
 
 def fifty_steps(optimizer):
@@ -60,9 +43,9 @@ def fifty_steps(optimizer):
     return zip(first, zip(*weights, strict=True), zip(*averages, strict=True), strict=True)
 
 
-def assert_averages(optimizer, formula, *arguments):
+def assert_averages(optimizer, make_formula, *arguments):
     for first, weights, averages in fifty_steps(optimizer):
-        expected = list(formula(first, weights, *arguments))
+        expected = list(averages_after_each(make_formula(*arguments), first, weights))
         np.testing.assert_allclose(averages, expected, rtol=1e-11, atol=1e-13)
 
 
@@ -71,9 +54,8 @@ def assert_averages(optimizer, formula, *arguments):
 @pytest.mark.parametrize("average_decay", [0, 0.7, 0.99])
 def test_fifty_moving_averages(average_decay, start_step, dynamic_decay, float64):
     arguments = (average_decay, start_step, dynamic_decay)
-    assert_averages(
-        MovingAverage(keras.optimizers.SGD(0.1), *arguments), moving_average, *arguments
-    )
+    optimizer = MovingAverage(keras.optimizers.SGD(0.1), *arguments)
+    assert_averages(optimizer, formulas.MovingAverage, *arguments)
 
 
 @pytest.mark.parametrize("start_averaging", [0, 7])
@@ -81,7 +63,7 @@ def test_fifty_moving_averages(average_decay, start_step, dynamic_decay, float64
 def test_fifty_stochastic_weight_averages(start_averaging, average_period, float64):
     arguments = (start_averaging, average_period)
     optimizer = StochasticWeightAverage(keras.optimizers.SGD(0.1), *arguments)
-    assert_averages(optimizer, stochastic_weight_average, *arguments)
+    assert_averages(optimizer, formulas.StochasticWeightAverage, *arguments)
 
 
 def test_arguments_are_those_of_tensorflow_addons():

@@ -14,8 +14,4 @@ _classes = [
     if inspect.isclass(value) and value is not schedules.LearningRateSchedule
 ]
 
-SCHEDULES = Catalogue(
-    "learning rate schedule",
-    schedules.LearningRateSchedule,
-    {snake_case(cls): cls for cls in _classes},
-)
+SCHEDULES = Catalogue("learning rate schedule", {snake_case(cls): cls for cls in _classes})

@@ -7,7 +7,7 @@ from typing import Any
 
 from keras import ops
 
-from ..backends import current as backend
+from ..backends import kernels
 from ..normalizers.norms import LEAST, Block, Norm, measure
 
 Tensor = Any
@@ -25,6 +25,6 @@ def clip_blocks(norm: Norm, largest: float, blocks: Sequence[Block]) -> list[lis
     def factor(norm: Tensor, exceeds: Tensor) -> Tensor:
         return largest / ops.where(exceeds, norm, largest)
 
-    exceeding = backend.each(exceeds, measured.norms, measured.scales)
-    factors = backend.each(factor, measured.norms, exceeding)
-    return backend.scaled_where(exceeding, measured.in_range(blocks), factors, blocks)
+    exceeding = kernels.each(exceeds, measured.norms, measured.scales)
+    factors = kernels.each(factor, measured.norms, exceeding)
+    return kernels.scaled_where(exceeding, measured.in_range(blocks), factors, blocks)

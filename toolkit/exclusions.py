@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import checks
-from ..backends import current as backend
+from ..backends import replicas
 
 Variable = Any
 
@@ -36,10 +36,10 @@ class Exclusions:
                     stacklevel=2,
                 )
         self._excluded = {
-            backend.key(variable)
+            replicas.key(variable)
             for variable, path in zip(variables, paths, strict=True)
             if any(re.search(pattern, path) for pattern in patterns)
         }
 
     def __contains__(self, variable: Variable) -> bool:
-        return backend.key(variable) in self._excluded
+        return replicas.key(variable) in self._excluded

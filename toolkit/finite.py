@@ -7,7 +7,7 @@ from typing import Any
 
 from keras import ops
 
-from ..backends import current as backend
+from ..backends import flow, kernels
 
 Tensor = Any
 
@@ -17,10 +17,10 @@ def all_finite(tensors: Sequence[Tensor]) -> Tensor:
     if not tensors:
         return ops.convert_to_tensor(True)
     blocks = [[tensor] for tensor in tensors]
-    return backend.cond(
-        backend.all_finite(backend.sums_of_squares(blocks)),
+    return flow.cond(
+        kernels.all_finite(kernels.sums_of_squares(blocks)),
         lambda: ops.convert_to_tensor(True),
-        lambda: _none(backend.sums(_not_finite, blocks)),
+        lambda: _none(kernels.sums(_not_finite, blocks)),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from ..backends import current as backend
+from ..backends import kernels
 
 Tensor = Any
 
@@ -24,8 +24,8 @@ class RandomNumbers:
 
     def thinned(self, tensors: Sequence[Tensor], keep: float) -> list[Tensor]:
         """The tensors with each element kept with a probability, else 0."""
-        return backend.thinned(tensors, keep, self._generator.next())
+        return kernels.thinned(tensors, keep, self._generator.next())
 
     def with_noise(self, tensors: Sequence[Tensor], deviation: Tensor) -> list[Tensor]:
         """The tensors with normal noise of a standard deviation added to each element."""
-        return backend.with_noise(tensors, deviation, self._generator.next())
+        return kernels.with_noise(tensors, deviation, self._generator.next())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..backends import current as backend
+from ..backends import replicas
 
 
 class ReplicaLocal:
@@ -15,12 +15,12 @@ class ReplicaLocal:
 
     def set(self, value: Any) -> None:
         """Sets this replica's value."""
-        self._values[backend.replica()] = value
+        self._values[replicas.replica()] = value
 
     def get(self) -> Any:
         """This replica's value."""
-        return self._values.get(backend.replica())
+        return self._values.get(replicas.replica())
 
     def clear(self) -> None:
         """Forgets this replica's value."""
-        self._values.pop(backend.replica(), None)
+        self._values.pop(replicas.replica(), None)

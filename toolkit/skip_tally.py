@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ..backends import current as backend
+from ..backends import flow
 
 Tensor = Any
 
@@ -61,7 +61,7 @@ class SkipTally:
 
     def by_reason(self) -> dict[str, int] | None:
         """How many steps were skipped for each reason; None where that cannot be read."""
-        skips = backend.read(self._skips)
+        skips = flow.read(self._skips)
         return None if skips is None else dict(zip(self._reasons, skips.tolist(), strict=True))
 
     def check(self) -> None:
@@ -70,7 +70,7 @@ class SkipTally:
         Raises:
             StalledError: After `max_consecutive_skips` skipped steps in a row.
         """
-        counts, in_a_row = self.by_reason(), backend.read(self._in_a_row)
+        counts, in_a_row = self.by_reason(), flow.read(self._in_a_row)
         if counts is None or in_a_row is None or in_a_row[1] < self._most:
             return
         self._in_a_row.assign(np.zeros(2))  # or training could not go on

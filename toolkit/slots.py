@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ..backends import current as backend
+from ..backends import flow, replicas
 
 Variable = Any
 
@@ -39,7 +39,7 @@ class Slots:
         self, optimizer: keras.optimizers.Optimizer, variables: Sequence[Variable], name: str
     ) -> None:
         self._slots = {
-            backend.key(variable): optimizer.add_variable_from_reference(variable, name)
+            replicas.key(variable): optimizer.add_variable_from_reference(variable, name)
             for variable in variables
         }
         self._first_values: list[Variable] = []
@@ -47,7 +47,7 @@ class Slots:
     def of(self, variables: Sequence[Variable]) -> list[Variable]:
         """The slots of these variables."""
         self._start()
-        return [self._slots[backend.key(variable)] for variable in variables]
+        return [self._slots[replicas.key(variable)] for variable in variables]
 
     def values(self, variables: Sequence[Variable]) -> list[Any]:
         """What is in the slots of these variables, as tensors."""
@@ -63,8 +63,8 @@ class Slots:
         self._start()
 
     def _start(self) -> None:
-        slots = [self._slots[backend.key(variable)] for variable in self._first_values]
-        if slots and backend.start_at(slots, self._first_values):
+        slots = [self._slots[replicas.key(variable)] for variable in self._first_values]
+        if slots and flow.start_at(slots, self._first_values):
             self._first_values = []
 
 
@@ -76,8 +76,8 @@ class MadeFor:
 
     def add(self, variable: Variable, made: Variable) -> None:
         """Notes that one was made for that variable."""
-        self._made.setdefault(backend.key(variable), []).append(made)
+        self._made.setdefault(replicas.key(variable), []).append(made)
 
     def of(self, variable: Variable) -> list[Variable]:
         """Return what was made for that variable."""
-        return self._made.get(backend.key(variable), [])
+        return self._made.get(replicas.key(variable), [])

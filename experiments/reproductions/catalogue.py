@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ...catalogue import Catalogue
 
-_catalogue = Catalogue("reproduction", object)
+_catalogue = Catalogue("reproduction")
 
 reproduction = _catalogue.built_in
 names = _catalogue.names

@@ -7,9 +7,8 @@ the first line of its docstring is what a list of tasks says of it.
 from __future__ import annotations
 
 from ...catalogue import Catalogue
-from ..task import Task
 
-_catalogue = Catalogue("task", Task)
+_catalogue = Catalogue("task")
 
 task = _catalogue.built_in
 names = _catalogue.names

@@ -8,7 +8,7 @@ from typing import Any
 from keras import ops
 
 from ... import checks
-from ...backends import current as backend
+from ...backends import kernels
 from ...core.optimizer_wrapper import OptimizerWrapper, Tensor, Variable
 from ...normalizers import norms
 from ...toolkit.exclusions import Exclusions
@@ -118,4 +118,4 @@ class AdaptiveGradientClipping(OptimizerWrapper):
 
 def _norm(tensor: Tensor) -> Tensor:
     """The norm of every unit."""
-    return norms.root(backend.sums_of_squares_of_units(tensor))
+    return norms.root(kernels.sums_of_squares_of_units(tensor))

@@ -13,7 +13,7 @@ from ...toolkit.exclusions import Exclusions
 from ..catalogue import wrapper
 
 
-@wrapper("coupled_weight_decay")
+@wrapper("coupled_weight_decay", example={"rate": 0.01})
 class CoupledWeightDecay(OptimizerWrapper):
     """Adds the weights to the gradient, as an L2 penalty of rate/2 · ‖w‖² in the loss would.
 

@@ -8,7 +8,7 @@ from typing import Any
 from keras import ops
 
 from ... import checks
-from ...backends import current as backend
+from ...backends import kernels
 from ...core.optimizer_wrapper import OptimizerWrapper, Tensor, Variable
 from ...toolkit.slots import Slots, scalar, scalar_dtype
 from ..catalogue import wrapper
@@ -59,6 +59,6 @@ class GradientEMAFilter(OptimizerWrapper):
         """The gradients with their amplified averages."""
         alpha = scalar(self.alpha, scalar_dtype(gradients))
         decay = ops.where(ops.equal(self.iterations, 0), ops.zeros_like(alpha), alpha)
-        backend.blend(self._averages.of(variables), gradients, decay)
+        kernels.blend(self._averages.of(variables), gradients, decay)
         averages = self._averages.values(variables)
-        return backend.add_scaled(gradients, averages, self.amplification)
+        return kernels.add_scaled(gradients, averages, self.amplification)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from keras import ops
 
-from ...backends import current as backend
+from ...backends import kernels
 from ...core.optimizer_wrapper import OptimizerWrapper, Tensor, Variable
 from ...normalizers import norms
 from ..catalogue import wrapper
@@ -63,18 +63,18 @@ def _orthogonal(gradients: list[Tensor], weights: list[Tensor]) -> list[Tensor]:
     in_range = measured.in_range(blocks)
     count = len(gradients)
     of_gradients, of_weights = measured.part(0, count), measured.part(count, 2 * count)
-    along = backend.each(_along, backend.dots(in_range[count:], in_range[:count]), of_weights.norms)
+    along = kernels.each(_along, kernels.dots(in_range[count:], in_range[:count]), of_weights.norms)
     rests = [
         [_rest(gradient, weight, one)]
         for [gradient], [weight], one in zip(in_range[:count], in_range[count:], along, strict=True)
     ]
     rest_norms = norms.l2(rests)
-    factors = backend.each(_factor, *of_gradients[:2], rest_norms)
-    finite = backend.each(_are_finite, of_gradients.norms, rest_norms)
+    factors = kernels.each(_factor, *of_gradients[:2], rest_norms)
+    finite = kernels.each(_are_finite, of_gradients.norms, rest_norms)
     return [
         ops.where(is_finite, ops.cast(turned, gradient.dtype), gradient)
         for is_finite, [turned], gradient in zip(
-            finite, backend.scaled(rests, factors), gradients, strict=True
+            finite, kernels.scaled(rests, factors), gradients, strict=True
         )
     ]
 

@@ -10,8 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ...backends import current as backend
-from ...backends import keras_private
+from ...backends import keras_private, kernels
 from ...toolkit.slots import Slots
 
 Tensor = Any
@@ -67,7 +66,7 @@ class OwnAverage(GradientAverage):
         self, gradients: Sequence[Tensor], variables: Sequence[Variable]
     ) -> tuple[list[Tensor], Tensor]:
         """The average after this step."""
-        averages = backend.update_averages(self._slots.of(variables), gradients, self._decay)
+        averages = kernels.update_averages(self._slots.of(variables), gradients, self._decay)
         self._steps.assign(self._steps + 1)
         return averages, self.correction(self._decay)
 

@@ -10,7 +10,7 @@ from typing import Any
 from keras import ops
 
 from ... import checks
-from ...backends import current as backend
+from ...backends import flow, kernels
 from ...core import stack
 from ...core.optimizer_wrapper import OptimizerWrapper, Tensor, Variable
 from ...toolkit.skip_tally import SkipTally
@@ -148,14 +148,14 @@ class L4(OptimizerWrapper, abc.ABC):
         inner_learning_rate = self._inner_learning_rate()
         # Now: it can be set on the inner optimizer at any time.
         weights = variables if stack.decays_weights(self.inner_optimizer) else []
-        weights_before = backend.snapshot(weights)
+        weights_before = flow.snapshot(weights)
 
         def propose(gradients: list[Tensor]) -> list[Tensor]:
             steps, averages, correction = self.propose(inner_steps, gradients, variables)
-            return [*steps, -backend.dot(averages, steps) / (correction * inner_learning_rate)]
+            return [*steps, -kernels.dot(averages, steps) / (correction * inner_learning_rate)]
 
         # Known before any state is written. The squares, too, for inner optimizers average them.
-        sound = backend.all_finite([loss, backend.dot(gradients, gradients)])
+        sound = kernels.all_finite([loss, kernels.dot(gradients, gradients)])
         like = [*variables, self._min_loss]
         *steps, slope = self.run_if(sound, propose, gradients, like=like)  # g̃ᵀv
 
@@ -163,12 +163,12 @@ class L4(OptimizerWrapper, abc.ABC):
         gap = loss - self.minloss_factor * min_loss
         learning_rate = self._learning_rate_for(gap, slope)
         scale = learning_rate / inner_learning_rate
-        finite = sound & backend.all_finite([slope, scale])
+        finite = sound & kernels.all_finite([slope, scale])
         above_floor, descends = loss >= 0, slope > 0
         moves = finite & above_floor & descends & (gap > 0)
 
         self._remember(min_loss, finite & above_floor)
-        backend.restore_unless(moves, weights, weights_before)
+        flow.restore_unless(moves, weights, weights_before)
         zero = ops.zeros_like(learning_rate)
         self._learning_rate_used.assign(ops.where(moves, learning_rate, zero))
         self._tally.count(
@@ -178,7 +178,7 @@ class L4(OptimizerWrapper, abc.ABC):
             no_gap=finite & (loss > 0) & ~(gap > 0),
         )
         self.check_progress()
-        return backend.scaled_or_zero(moves, steps, scale)
+        return kernels.scaled_or_zero(moves, steps, scale)
 
     def _lowest_of(self, loss: Tensor) -> Tensor:
         """min_loss as this step takes it."""

@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from ... import checks
-from ...backends import current as backend
+from ...backends import kernels
 from ...core.optimizer_wrapper import Tensor, Variable
 from ...optimizers.catalogue import base_optimizer
 from ...toolkit.slots import Slots
@@ -74,7 +74,7 @@ class L4Adam(L4):
         """Along Adam's direction, with epsilon outside the bias correction."""
         averages, correction = self.gradient_average.update(gradients, variables)
         decay = 1 - 1 / self.square_time_scale
-        square_averages = backend.update_averages(
+        square_averages = kernels.update_averages(
             self._square_averages.of(variables),
             [ops.square(gradient) for gradient in gradients],
             decay,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...backends import current as backend
+from ...backends import kernels
 from ...core.optimizer_wrapper import OptimizerWrapper, Tensor, Variable
 from ..catalogue import wrapper
 
@@ -33,4 +33,4 @@ class Cautious(OptimizerWrapper):
         self, steps: list[Tensor], gradients: list[Tensor], variables: list[Variable]
     ) -> list[Tensor]:
         """The steps, where they lead downhill."""
-        return backend.downhill(steps, gradients, LEAST_KEPT)
+        return kernels.downhill(steps, gradients, LEAST_KEPT)

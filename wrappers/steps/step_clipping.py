@@ -13,7 +13,7 @@ from ...toolkit.clipping import clip_blocks
 from ..catalogue import wrapper
 
 
-@wrapper("step_clipping")
+@wrapper("step_clipping", example={"max_norm": 0.1})
 class StepClipping(OptimizerWrapper):
     """Scales steps that are too long down to a bound.
 

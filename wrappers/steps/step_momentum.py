@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ... import checks
-from ...backends import current as backend
+from ...backends import kernels
 from ...core.optimizer_wrapper import OptimizerWrapper, Tensor, Variable
 from ...toolkit.slots import Slots
 from ..catalogue import wrapper
@@ -59,7 +59,7 @@ class StepMomentum(OptimizerWrapper):
         self, steps: list[Tensor], gradients: list[Tensor], variables: list[Variable]
     ) -> list[Tensor]:
         """The steps with momentum."""
-        velocities = backend.accumulate(self._velocities.of(variables), steps, self.momentum)
+        velocities = kernels.accumulate(self._velocities.of(variables), steps, self.momentum)
         if self.nesterov:
-            return backend.add_scaled(steps, velocities, self.momentum)
+            return kernels.add_scaled(steps, velocities, self.momentum)
         return velocities

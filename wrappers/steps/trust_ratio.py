@@ -9,7 +9,7 @@ from typing import Any
 from keras import ops
 
 from ... import checks
-from ...backends import current as backend
+from ...backends import kernels
 from ...core import stack
 from ...core.optimizer_wrapper import OptimizerWrapper, Tensor, Variable
 from ...normalizers import norms
@@ -131,9 +131,9 @@ class TrustRatio(OptimizerWrapper):
             return ops.where(has_ratio, length / divisor, 1 / scale)
 
         blocks = blocks[:count]
-        rates = backend.numbers(learning_rates, blocks)
-        factors = backend.each(factor, *of_steps[:2], *of_weights[:2], rates)
-        return [step for [step] in backend.scaled(of_steps.in_range(blocks), factors)]
+        rates = kernels.numbers(learning_rates, blocks)
+        factors = kernels.each(factor, *of_steps[:2], *of_weights[:2], rates)
+        return [step for [step] in kernels.scaled(of_steps.in_range(blocks), factors)]
 
 
 def _at(places: Sequence[int], *lists: Sequence[Any]) -> list[list[Any]]:

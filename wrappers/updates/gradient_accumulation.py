@@ -9,8 +9,7 @@ import numpy as np
 from keras import ops
 
 from ... import checks
-from ...backends import current as backend
-from ...backends import keras_private
+from ...backends import flow, keras_private, kernels, replicas
 from ...core import stack
 from ...core.batch import Batch, is_overwritten
 from ...core.held_back import apply_where
@@ -95,7 +94,7 @@ class GradientAccumulation(OptimizerWrapper):
         self, gradients: list[Tensor | None], variables: list[Variable], loss: Tensor | None
     ) -> None:
         given = {
-            backend.key(variable): gradient
+            replicas.key(variable): gradient
             for variable, gradient in zip(variables, gradients, strict=True)
             if gradient is not None
         }
@@ -104,7 +103,7 @@ class GradientAccumulation(OptimizerWrapper):
         sums, tensors, have_gradients = [], [], []
         for variable in keras_private.built_variables(self):  # those frozen meanwhile, too
             [total] = self._gradient_sums.of([variable])
-            gradient = given.get(backend.key(variable))
+            gradient = given.get(replicas.key(variable))
             have_gradients.append(gradient is not None)
             if gradient is None:
                 gradient = ops.zeros(total.shape, total.dtype)
@@ -122,7 +121,7 @@ class GradientAccumulation(OptimizerWrapper):
         earlier = ops.convert_to_tensor(self._had_gradient)
         earlier = ops.where(anew, ops.zeros_like(now), earlier)
         self._had_gradient.assign(ops.maximum(now, earlier))
-        backend.add_up(sums, tensors, anew)
+        kernels.add_up(sums, tensors, anew)
 
     def _step_on_means(
         self, variables: list[Variable], without: list[Variable], with_loss: bool
@@ -146,11 +145,11 @@ class GradientAccumulation(OptimizerWrapper):
         def step_where() -> None:
             gradients, _, loss = self._means(variables, [], with_loss)
             had_gradient = ops.convert_to_tensor(self._had_gradient) > 0
-            takes_part = {backend.key(one): had_gradient[self._place(one)] for one in without}
+            takes_part = {replicas.key(one): had_gradient[self._place(one)] for one in without}
             for place, variable in enumerate(variables):
-                if is_overwritten(variable) and backend.key(variable) in takes_part:
+                if is_overwritten(variable) and replicas.key(variable) in takes_part:
                     gradients[place] = ops.where(
-                        takes_part[backend.key(variable)],
+                        takes_part[replicas.key(variable)],
                         gradients[place],
                         ops.convert_to_tensor(variable),
                     )
@@ -160,8 +159,8 @@ class GradientAccumulation(OptimizerWrapper):
         had_gradient = ops.convert_to_tensor(self._had_gradient) > 0
         any_had = ops.any(ops.stack([had_gradient[self._place(one)] for one in without]))
         leaf_of = stack.LeafOfVariable(self.inner_optimizer)
-        missing = {backend.key(one) for one in without}
-        certain = [one for one in variables if backend.key(one) not in missing]
+        missing = {replicas.key(one) for one in without}
+        certain = [one for one in variables if replicas.key(one) not in missing]
         # An optimizer without any gradient raises.
         if {leaf_of[one] for one in without} <= {leaf_of[one] for one in certain}:
             self.run_if(any_had, step_where)
@@ -175,10 +174,10 @@ class GradientAccumulation(OptimizerWrapper):
         self, variables: list[Variable], without: list[Variable], with_loss: bool
     ) -> tuple[list[Tensor | None], list[Variable], Tensor | None]:
         """Return what the inner optimizer is given: None for the variables in `without`."""
-        missing = {backend.key(variable) for variable in without}
+        missing = {replicas.key(variable) for variable in without}
 
         def mean(variable: Variable, total: Variable) -> Tensor | None:
-            is_missing = backend.key(variable) in missing
+            is_missing = replicas.key(variable) in missing
             if is_overwritten(variable):  # with what it has, for older Keras would write the None
                 return ops.convert_to_tensor(variable if is_missing else total)
             return None if is_missing else total / self.steps
@@ -187,10 +186,10 @@ class GradientAccumulation(OptimizerWrapper):
         means = [mean(*pair) for pair in zip(variables, sums, strict=True)]
         return means, variables, self._loss_sum / self.steps if with_loss else None
 
-    @backend.uncompiled
+    @flow.uncompiled
     def _known_gradients(self) -> np.ndarray | None:
         """Which variables had a gradient, or None where only a graph knows."""
-        return backend.read(self._had_gradient)
+        return flow.read(self._had_gradient)
 
     def _place(self, variable: Variable) -> int:
         return keras_private.variable_index(self, variable)

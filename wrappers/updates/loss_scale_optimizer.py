@@ -7,8 +7,7 @@ from typing import Any, Self
 
 import keras
 
-from ...backends import current as backend
-from ...backends import keras_private
+from ...backends import keras_private, replicas
 from ...core import stack
 from ...core.inner_settings import InnerSettings
 from ...core.optimizer_wrapper import OptimizerWrapper
@@ -71,7 +70,7 @@ class LossScaleOptimizer(SavedState, InnerSettings, keras.optimizers.LossScaleOp
 
     def check_finite(self, grads: Sequence[Tensor | None]) -> Tensor:
         """Whether the gradients of all replicas are finite."""
-        return backend.on_all_replicas(super().check_finite(grads))
+        return replicas.on_all_replicas(super().check_finite(grads))
 
     # Keras stores the inner variables here, too, and then finds them missing if there are fewer.
     @property

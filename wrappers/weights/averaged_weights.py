@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from ...backends import current as backend
-from ...backends import keras_private
+from ...backends import flow, keras_private, replicas
 from ...core.batch import is_overwritten
 from ...core.optimizer_wrapper import OptimizerWrapper, Tensor, Variable
 from ...toolkit.slots import Slots
@@ -62,8 +61,8 @@ class AveragedWeights(OptimizerWrapper):
 
     def _averaged_ones(self, variables: Sequence[Variable]) -> list[Variable]:
         known = keras_private.built_variables(self) if self.built else []
-        keys = {backend.key(variable) for variable in known if not is_overwritten(variable)}
-        return [variable for variable in variables if backend.key(variable) in keys]
+        keys = {replicas.key(variable) for variable in known if not is_overwritten(variable)}
+        return [variable for variable in variables if replicas.key(variable) in keys]
 
     # Weights and averages in each other's place.
 
@@ -72,7 +71,7 @@ class AveragedWeights(OptimizerWrapper):
         """Return whether the model holds the averages, and the state its weights."""
         if not self.built:
             return False
-        held_until, steps = backend.read(self._held_until), backend.read(self.iterations)
+        held_until, steps = flow.read(self._held_until), flow.read(self.iterations)
         return held_until is not None and steps is not None and int(held_until) == int(steps) + 1
 
     def go_along(self, variables: Sequence[Variable]) -> None:
@@ -92,7 +91,7 @@ class AveragedWeights(OptimizerWrapper):
         weights, averages = self.averaged(variables)
         slots = self._averages.of(weights)
         if all(map(operator.is_, weights, averages)):
-            backend.copy(slots, weights)
+            flow.copy(slots, weights)
         else:
             _exchange(list(zip(weights, slots, strict=True)))
         self._held_until.assign(ops.convert_to_tensor(self.iterations) + 1)
@@ -117,7 +116,7 @@ class AveragedWeights(OptimizerWrapper):
             if self._beside.is_as_put(weight):
                 as_put.append((weight, slot))
             else:
-                backend.copy([slot], [weight])
+                flow.copy([slot], [weight])
         _exchange(as_put)
         self._held_until.assign(0)
 
@@ -141,7 +140,7 @@ class AveragedWeights(OptimizerWrapper):
         self.put_weights_back(var_list)
         super().finalize_variable_values(var_list)
         if self.ends_on_averages:
-            backend.copy(*self.averaged(var_list))
+            flow.copy(*self.averaged(var_list))
 
     # State.
 
@@ -167,7 +166,7 @@ class _Beside:
     """What Python remembers while a model holds averages: no state of the optimizer.
 
     Attributes:
-        digests: Of the weights as they were put, by `backend.key`, if that was done here.
+        digests: Of the weights as they were put, by `replicas.key`, if that was done here.
         variables: What goes along with the weights.
         values: Those that the variables had beside the weights.
     """
@@ -178,10 +177,10 @@ class _Beside:
         self.values: list[np.ndarray] = []
 
     def note_weights(self, weights: Sequence[Variable]) -> None:
-        self.digests = {backend.key(weight): _digest(weight) for weight in weights}
+        self.digests = {replicas.key(weight): _digest(weight) for weight in weights}
 
     def is_as_put(self, weight: Variable) -> bool:
-        digest = self.digests.get(backend.key(weight))
+        digest = self.digests.get(replicas.key(weight))
         return digest is None or digest == _digest(weight)
 
     def keep_values(self) -> None:
@@ -211,9 +210,9 @@ def _exchange(pairs: Sequence[tuple[Variable, Variable]]) -> None:
 
 
 def _exchange_pair(weight: Variable, slot: Variable) -> None:
-    values = backend.snapshot([weight, slot])
+    values = flow.snapshot([weight, slot])
     try:
-        backend.copy([weight], [slot])
+        flow.copy([weight], [slot])
         slot.assign(values[0])
     except BaseException:
         _assign([weight, slot], values)
@@ -226,4 +225,4 @@ def _assign(variables: Sequence[Variable], values: Sequence[Any]) -> None:
 
 
 def _digest(variable: Variable) -> bytes:
-    return hashlib.sha1(backend.read(variable).tobytes(), usedforsecurity=False).digest()
+    return hashlib.sha1(flow.read(variable).tobytes(), usedforsecurity=False).digest()

@@ -9,8 +9,7 @@ import keras
 from keras import ops
 
 from ... import checks
-from ...backends import current as backend
-from ...backends import keras_private
+from ...backends import flow, keras_private, kernels
 from ...core import stack
 from ...core.optimizer_wrapper import Tensor, Variable
 from ...toolkit.slots import Slots, scalar_dtype
@@ -20,7 +19,7 @@ from .averaged_weights import AveragedWeights
 SLOW_STATES = ("keep", "reset", "pullback")
 
 
-@wrapper("lookahead")
+@wrapper("lookahead", example={"sync_period": 2})
 class Lookahead(AveragedWeights):
     """Every k-th step, goes back part of the way to where it was k steps before.
 
@@ -100,17 +99,17 @@ class Lookahead(AveragedWeights):
             if self.slow_state == "pullback":
                 self._pull_back(self._state, slow_state, kept)
             else:
-                backend.copy(self._state, slow_state)
+                flow.copy(self._state, slow_state)
 
         due = ops.equal(self.iterations % self.sync_period, 0) | self.starts_anew()
         read = [*slow, *self._state, *slow_state, self._held_until, self.iterations]
-        backend.run_if(due, synchronise, [*variables, *read])
+        flow.run_if(due, synchronise, [*variables, *read])
 
     def _pull_back(
         self, variables: Sequence[Variable], slow: Sequence[Variable], kept: Tensor
     ) -> None:
-        backend.blend(slow, variables, kept)
-        backend.copy(variables, slow)
+        kernels.blend(slow, variables, kept)
+        flow.copy(variables, slow)
 
     def _check_state(self) -> None:
         keeps_weights = getattr(keras.optimizers, "ScheduleFreeAdamW", ())  # not in every Keras

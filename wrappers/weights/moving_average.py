@@ -8,14 +8,14 @@ from typing import Any
 from keras import ops
 
 from ... import checks
-from ...backends import current as backend
+from ...backends import kernels
 from ...core.optimizer_wrapper import Tensor, Variable
 from ...toolkit.slots import scalar_dtype
 from ..catalogue import wrapper
 from .averaged_weights import AveragedWeights
 
 
-@wrapper("moving_average", "ema")
+@wrapper("moving_average", "ema", example={"average_decay": 0.5})
 class MovingAverage(AveragedWeights):
     """Keeps a moving average of the weights, which the model has at the end of `fit`.
 
@@ -64,7 +64,7 @@ class MovingAverage(AveragedWeights):
 
     def after_step(self, variables: list[Variable]) -> None:
         """Moves the averages towards the weights."""
-        backend.blend(self._averages.of(variables), variables, self._decay(variables))
+        kernels.blend(self._averages.of(variables), variables, self._decay(variables))
 
     def _decay(self, variables: Sequence[Variable]) -> Tensor:
         since_start = ops.cast(self.iterations - 1 - self.start_step, scalar_dtype(variables))

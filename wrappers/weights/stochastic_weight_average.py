@@ -8,14 +8,14 @@ from typing import Any
 from keras import ops
 
 from ... import checks
-from ...backends import current as backend
+from ...backends import flow, kernels
 from ...core.optimizer_wrapper import Tensor, Variable
 from ...toolkit.slots import scalar_dtype
 from ..catalogue import wrapper
 from .averaged_weights import AveragedWeights
 
 
-@wrapper("stochastic_weight_average", "swa")
+@wrapper("stochastic_weight_average", "swa", example={"average_period": 2})
 class StochasticWeightAverage(AveragedWeights):
     """Averages the weights of every k-th step, and the model has the average after `fit`.
 
@@ -76,12 +76,12 @@ class StochasticWeightAverage(AveragedWeights):
             snapshots = ops.cast(self._snapshots, scalar_dtype(variables))
             kept = snapshots / (snapshots + 1)
             kept = ops.where(self.starts_anew(), ops.zeros_like(kept), kept)
-            backend.blend(averages, variables, kept)
+            kernels.blend(averages, variables, kept)
             self._snapshots.assign(self._snapshots + ops.cast(self._is_due(), "int32"))
 
         read = [*averages, self._snapshots, self._held_until, self.iterations]
         due = self._is_due() | self.starts_anew()
-        backend.run_if(due, take_snapshot, [*variables, *read])
+        flow.run_if(due, take_snapshot, [*variables, *read])
 
     def _is_due(self) -> Tensor:
         since_start = self.iterations - 1 - self.start_averaging
@@ -89,6 +89,6 @@ class StochasticWeightAverage(AveragedWeights):
 
     def averages_of(self, variables: Sequence[Variable]) -> list[Variable]:
         """The averages of these weights; before the first snapshot the weights themselves."""
-        if backend.read(self._snapshots) == 0:
+        if flow.read(self._snapshots) == 0:
             return list(variables)
         return super().averages_of(variables)

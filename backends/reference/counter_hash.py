@@ -21,36 +21,43 @@ Tensor = Any
 
 
 def bits(shapes: Sequence[Sequence[int]], seed: Tensor) -> list[Tensor]:
-    """A tensor of each shape, of 32 random bits an element, as uint32.
+    """Return a tensor of each shape, of 32 random bits an element, as int32.
+
+    The signed numbers are those that every backend can shift and compare.
 
     Args:
         shapes: The shapes.
         seed: Two whole numbers; others give independent bits.
     """
-    keys = _hashed(_count(2 * len(shapes)), ops.cast(seed, "uint32"))
+    keys = _hashed(ops.arange(2 * len(shapes), dtype="int32"), ops.cast(seed, "int32"))
     return [
-        _hashed(ops.reshape(_count(math.prod(shape)), shape), keys[2 * index : 2 * index + 2])
+        _hashed(_numbers_of(shape), keys[2 * index : 2 * index + 2])
         for index, shape in enumerate(shapes)
     ]
 
 
 def kept(shapes: Sequence[Sequence[int]], keep: float, seed: Tensor) -> list[Tensor]:
-    """A tensor of each shape whose elements are True with a probability."""
+    """Return a tensor of each shape whose elements are True with a probability."""
     greatest = max(round(keep * 2**32), 1) - 1
-    return [drawn <= _word(greatest) for drawn in bits(shapes, seed)]
+    # With the highest bit turned over, signed words are in the order of unsigned ones.
+    greatest, lowest = _word(greatest ^ 2**31), _word(2**31)
+    return [ops.bitwise_xor(drawn, lowest) <= greatest for drawn in bits(shapes, seed)]
 
 
 def normal(shapes: Sequence[Sequence[int]], seed: Tensor) -> list[Tensor]:
-    """Standard normal numbers in float32, up to 5.4 from 0: the inverse distribution function."""
+    """Return standard normal numbers in float32, up to 5.4 from 0.
+
+    They are what the inverse distribution function makes of uniform ones.
+    """
     numbers = []
     for drawn in bits(shapes, seed):
-        upper = ops.cast(ops.cast(ops.right_shift(drawn, _word(8)), "int32"), "float32")
+        upper = ops.cast(_shifted(drawn, 8), "float32")
         numbers.append(math.sqrt(2) * ops.erfinv((2 * upper + 1) * 2.0**-24 - 1))
     return numbers
 
 
-def _count(number: int) -> Tensor:
-    return ops.cast(ops.arange(number, dtype="int32"), "uint32")
+def _numbers_of(shape: Sequence[int]) -> Tensor:
+    return ops.reshape(ops.arange(math.prod(shape), dtype="int32"), shape)
 
 
 def _hashed(numbers: Tensor, key: Tensor) -> Tensor:
@@ -61,8 +68,14 @@ def _hashed(numbers: Tensor, key: Tensor) -> Tensor:
 
 
 def _folded(words: Tensor, shift: int) -> Tensor:
-    return ops.bitwise_xor(words, ops.right_shift(words, _word(shift)))
+    return ops.bitwise_xor(words, _shifted(words, shift))
+
+
+def _shifted(words: Tensor, shift: int) -> Tensor:
+    """Return the words shifted to the right, with zeros coming in where the sign was."""
+    return ops.bitwise_and(ops.right_shift(words, _word(shift)), _word(2 ** (32 - shift) - 1))
 
 
 def _word(value: int) -> Tensor:
-    return ops.convert_to_tensor(value, "uint32")
+    """Return the signed number that has the 32 bits of an unsigned one."""
+    return ops.convert_to_tensor(value - 2**32 if value >= 2**31 else value, "int32")

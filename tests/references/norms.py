@@ -1,4 +1,4 @@
-"""The formulas in NumPy, in float64 or wider, written from their definitions alone."""
+"""Norms, and what is made of gradients with them."""
 
 import numpy as np
 
@@ -45,34 +45,3 @@ def clipped(name, gradients, clipnorm):
     exceeded = norm(name, gradients)
     scale = clipnorm / exceeded if exceeded > clipnorm else 1.0
     return [gradient.astype(WIDE) * scale for gradient in gradients]
-
-
-class L4:
-    """The rule of "L4: Practical loss-based stepsize adaptation", arXiv 1802.05074."""
-
-    def __init__(self, loss_floor=0.0, max_learning_rate=np.inf):
-        self.loss_floor = loss_floor
-        self.max_learning_rate = max_learning_rate
-        self.min_loss = None
-        self.sums = None
-        self.weight = 0.0
-
-    def learning_rate(self, loss, gradients, directions):
-        """η for one step; gradients and directions are lists of arrays."""
-        loss = loss - self.loss_floor
-        if self.sums is None:
-            self.sums = [np.zeros_like(gradient) for gradient in gradients]
-        self.sums = [
-            0.9 * total + 0.1 * gradient
-            for total, gradient in zip(self.sums, gradients, strict=True)
-        ]
-        self.weight = 0.9 * self.weight + 0.1
-        slope = sum(
-            np.sum(total / self.weight * direction)
-            for total, direction in zip(self.sums, directions, strict=True)
-        )
-        self.min_loss = 0.75 * loss if self.min_loss is None else min(self.min_loss, loss)
-        gap = loss - 0.9 * self.min_loss
-        rate = min(0.15 * gap / (slope + 1e-12), self.max_learning_rate)
-        self.min_loss *= 1 + 1 / 1000
-        return rate if slope > 0 and gap > 0 else 0.0

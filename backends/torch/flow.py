@@ -1,0 +1,85 @@
+"""Control flow and state on PyTorch."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+
+from .. import keras_private, reference
+
+
+class Flow(reference.Flow):
+    """Python's own conditionals, and variables that are written in place."""
+
+    def cond(self, predicate: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]) -> Any:
+        """Uses Python's own: Keras' adds text of its own to errors that come from inside."""
+        return if_true() if predicate else if_false()
+
+    def uncompiled(self, function: Callable) -> Callable:
+        """Breaks the graph around it: torch.compile mistakes methods that stand in."""
+        return torch.compiler.disable(function)
+
+    def without_gradients(self) -> AbstractContextManager:
+        """Has PyTorch record nothing."""
+        return torch.no_grad()
+
+    def captured(self, optimizer: Any, steps: dict[Any, Any]) -> AbstractContextManager[None]:
+        """Gives Keras' optimizers that write past `assign*` zeros for weights."""
+        update = keras_private.parallel_update_step(optimizer)
+        if update is None:
+            return super().captured(optimizer, steps)
+        return self._captured_on_zeros(optimizer, update, steps)
+
+    @contextlib.contextmanager
+    def _captured_on_zeros(
+        self, optimizer: Any, update: Any, steps: dict[Any, Any]
+    ) -> Iterator[None]:
+        """These optimizers add to the weights without reading them: to zeros they add the step.
+
+        The weights themselves stay in place, for other threads may be computing with them.
+        """
+
+        def update_zeros(gradients: Any, variables: Any, learning_rate: Any) -> None:
+            stand_ins = [_StandIn(variable) for variable in variables]
+            index_of = keras_private.index_look_up(optimizer, _StandIn.for_which)
+            with self.replaced(optimizer, **{keras_private.VARIABLE_INDEX: index_of}):
+                update(gradients, stand_ins, learning_rate)
+            for variable, stand_in in zip(variables, stand_ins, strict=True):
+                steps[self.replicas.local_key(variable)] = stand_in.value
+
+        with self.replaced(optimizer, **{keras_private.PARALLEL_UPDATE_STEP: update_zeros}):
+            yield
+
+    @torch.no_grad()
+    def copy(self, variables: Sequence[Any], sources: Sequence[Any]) -> None:
+        """Copies all at once, in place."""
+        if variables:
+            torch._foreach_copy_(list(map(self.value, variables)), list(map(self.value, sources)))
+
+    def snapshot(self, variables: Sequence[Any]) -> list[Any]:
+        """Leaves the parameters' gradients behind."""
+        return [variable.value.detach().clone() for variable in variables]
+
+    def read(self, variable: Any) -> Any:
+        """Has none where torch.compile is at work."""
+        return None if torch.compiler.is_compiling() else super().read(variable)
+
+
+class _StandIn:
+    """Zeros in the place of a variable's value; all else is the variable's."""
+
+    def __init__(self, variable: Any) -> None:
+        self._variable = variable
+        self.value = torch.zeros_like(variable.value)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._variable, name)
+
+    @staticmethod
+    def for_which(variable: Any) -> Any:
+        """Return the variable that it stands for, or the variable itself."""
+        return variable._variable if isinstance(variable, _StandIn) else variable

@@ -1,0 +1,93 @@
+"""The template of `make wrapper`: what it writes works, and its reference asks to be written."""
+
+import importlib
+import importlib.util
+import pathlib
+import runpy
+import shutil
+import subprocess
+import sys
+
+import keras
+import pytest
+
+import cases
+import references
+import stepwrap
+from stepwrap.wrappers import catalogue
+
+ROOT = pathlib.Path(__file__).parents[1]
+PROGRAM = runpy.run_path(str(ROOT / "docs" / "new_wrapper.py"))
+KINDS = PROGRAM["KINDS"]
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Writes a wrapper `brand_new` into a copy of the folders that it goes into."""
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for folder in ("wrappers", "tests/references"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+
+    def write(kind):
+        PROGRAM["write"]("brand_new", kind, tmp_path)
+        return tmp_path
+
+    yield write
+    catalogue._catalogue._built_in.pop("brand_new", None)  # what is built in stays otherwise
+
+
+def test_there_is_a_kind_for_every_folder_of_wrappers():
+    folders = {path.parent.name for path in ROOT.glob("wrappers/*/__init__.py")}
+    assert {*KINDS} == folders
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_wrapper_works_as_it_stands(kind, written):
+    path = written(kind) / "wrappers" / kind / "brand_new.py"
+    spec = importlib.util.spec_from_file_location(f"stepwrap.wrappers.{kind}.brand_new", path)
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    optimizer = stepwrap.parse("sgd(0.125) | brand_new(0.5)")
+    assert stepwrap.describe(optimizer) == ("sgd(learning_rate=0.125) | brand_new(factor=0.5)")
+    assert stepwrap.wrappers.example("brand_new") == {"factor": 0.5}
+    variables = cases.variables()
+    before = cases.values(variables)
+    cases.apply(optimizer, cases.gradients(variables), variables)
+    assert all((new != old).any() for new, old in zip(cases.values(variables), before, strict=True))
+    assert keras.optimizers.deserialize(keras.optimizers.serialize(optimizer)).factor == 0.5
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_files_are_clean_once_ruff_has_sorted_them(kind, written):
+    root = written(kind)
+    ruff = [sys.executable, "-m", "ruff"]
+    for command in (["check", "--quiet", "--fix"], ["format", "--quiet"]):
+        subprocess.run([*ruff, *command, str(root)], check=True, timeout=60)
+    classes = (root / "wrappers" / "classes.py").read_text()
+    assert f"from .{kind}.brand_new import BrandNew\n" in classes and '"BrandNew",\n' in classes
+    original = {*(ROOT / "wrappers" / "classes.py").read_text().splitlines()}
+    assert len({*classes.splitlines()} - original) == 2
+
+
+def test_the_reference_says_that_it_must_be_written(written, monkeypatch):
+    monkeypatch.syspath_prepend(written("steps") / "tests")
+    loaded = [name for name in sys.modules if name.partition(".")[0] == references.__name__]
+    for name in loaded:  # of which there are the same again, which the end of the test undoes
+        monkeypatch.delitem(sys.modules, name)
+    copy = importlib.import_module(references.__name__)
+    formula = copy.REFERENCES["brand_new"](factor=0.5)
+    with pytest.raises(NotImplementedError, match=r"`brand_new`, .*tests/references/steps\.py"):
+        formula.step([], [], 1.0, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "message"),
+    [
+        ("brand_new", "colours", "KIND must be one of gradients, steps"),
+        ("brand_new", "", "KIND must be one of"),
+        ("cautious", "steps", "There is a wrapper called 'cautious'"),
+        ("brand new", "steps", "letters, digits and underscores"),
+    ],
+)
+def test_what_cannot_be_is_refused(name, kind, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        PROGRAM["write"](name, kind, tmp_path)
