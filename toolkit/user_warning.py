@@ -5,11 +5,13 @@ from __future__ import annotations
 import inspect
 import warnings
 
-_PASSED_OVER = (__name__.partition(".")[0], "keras")
+import keras
+
+_PASSED_OVER = (__name__.partition(".")[0], "keras", keras.backend.backend())
 
 
 def warn_user(message: str) -> None:
-    """Warns at the innermost line that is neither of this package nor of Keras.
+    """Warns at the innermost line that is not of this package, of Keras or of its backend.
 
     How many of their frames lie between differs: wrappers hand arguments on to each other.
     """
