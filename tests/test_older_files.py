@@ -15,7 +15,7 @@ from write_older_files import AFTER, BEFORE, RANDOM, config, described, network,
 
 import cases
 import stepwrap
-from stepwrap import keras_private
+from stepwrap.backends import keras_private
 
 FOLDER = pathlib.Path(__file__).with_name("files_of_0_6_0")
 EXPECTED = json.loads((FOLDER / "expected.json").read_text(encoding="utf-8"))
