@@ -37,6 +37,7 @@ _FUNCTIONS = {
     ),
     "stepwrap.checks.optimizer": "stepwrap.optimizers.look_up.optimizer_of",
     "stepwrap.checks.wrappable": "stepwrap.core.refusals.wrappable",
+    "stepwrap.core.optimizer_wrapper.is_overwritten": "stepwrap.core.batch.is_overwritten",
 }
 _ROOMS_OF_WRAPPERS = ("gradients", "steps", "step_sizes", "weights", "updates")
 
@@ -58,7 +59,8 @@ class _OldPlaces(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 def install() -> None:
     """Lets old names be imported, and be attributes of what they were attributes of."""
     sys.meta_path.append(_OldPlaces())
-    for name in ("stepwrap", "stepwrap.checks", "stepwrap.wrappers"):
+    parents = {old.rpartition(".")[0] for old in _FUNCTIONS}
+    for name in sorted({"stepwrap", "stepwrap.wrappers"} | parents):
         module = sys.modules[name]
         missing = vars(module).get("__getattr__", functools.partial(_missing, name))
         module.__getattr__ = functools.partial(_at_old_place, module, missing)

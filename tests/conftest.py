@@ -21,6 +21,11 @@ if keras.backend.backend() == "tensorflow":
     [cpu] = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 
+if keras.backend.backend() == "torch" and "PYTEST_XDIST_WORKER" in os.environ:
+    import torch
+
+    torch.set_num_threads(1)  # those of several workers would wait for each other
+
 # Compilation makes the first example slow; times are never asserted. The long tests have all
 # examples; every day there are a few.
 EXAMPLES = {"everyday": 20, "all": 100}
@@ -108,6 +113,20 @@ def clean_registry():
             normalizers.unregister(name)
         except ValueError as error:
             assert "is built in" in str(error)
+
+
+@pytest.fixture
+def all_threads():
+    """Lets PyTorch divide a sum among threads, as it does outside of these tests."""
+    if keras.backend.backend() != "torch":
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(2, os.cpu_count()))
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture

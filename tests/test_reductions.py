@@ -12,6 +12,9 @@ from stepwrap.backends import kernels
 from stepwrap.normalizers import norms
 from stepwrap.toolkit import finite
 
+# One thread adds up a hundred thousand numbers one by one, with a larger error.
+pytestmark = pytest.mark.usefixtures("all_threads")
+
 # Below and above the size from which on XLA gets slabs, with and without a remainder.
 SHAPES = [(), (1,), (7,), (8,), (9,), (4097,), (100_003,), (17, 300), (64, 64), (3, 1, 5, 1826)]
 BLOCKS = [[shape] for shape in SHAPES] + [[(), (5000,), (2, 3)]]
