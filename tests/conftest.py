@@ -4,6 +4,9 @@ import os
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+if os.environ["KERAS_BACKEND"] == "torch" and "PYTEST_XDIST_WORKER" in os.environ:
+    # Those of several workers would wait for each other. Processes that a test starts inherit it.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import json
 
@@ -20,11 +23,6 @@ if keras.backend.backend() == "tensorflow":
     # A second device, for the replicas of a MirroredStrategy.
     [cpu] = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-
-if keras.backend.backend() == "torch" and "PYTEST_XDIST_WORKER" in os.environ:
-    import torch
-
-    torch.set_num_threads(1)  # those of several workers would wait for each other
 
 # Compilation makes the first example slow; times are never asserted. The long tests have all
 # examples; every day there are a few.

@@ -62,6 +62,7 @@ def test_a_deep_stack_trains_as_on_one_device(run_eagerly):
         np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-6, err_msg=name)
 
 
+@pytest.mark.long
 def test_a_strategy_of_one_device_changes_nothing():
     import tensorflow as tf
 
@@ -76,6 +77,7 @@ def test_a_strategy_of_one_device_changes_nothing():
     cases.assert_equal(cases.state(network), cases.state(plain))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("run_eagerly", [False, LONG_EAGERLY])
 def test_gradients_are_reduced_once(monkeypatch, run_eagerly):
     """As often as a bare optimizer does it, and everything in the one call."""
@@ -177,7 +179,7 @@ SCALED = {
 
 
 @pytest.mark.parametrize("run_eagerly", [False, LONG_EAGERLY])
-@pytest.mark.parametrize("overflowing_replica", [0, 1])
+@pytest.mark.parametrize("overflowing_replica", cases.others_long([0, 1], [1]))
 @pytest.mark.parametrize("scaler", SCALED)
 def test_an_overflow_on_one_replica_is_skipped_on_all(scaler, overflowing_replica, run_eagerly):
     keras.config.set_dtype_policy("mixed_float16")

@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+import cases
+
 pytest.importorskip("rich")
 pytest.importorskip("sklearn")
 pytest.importorskip("matplotlib")
@@ -25,7 +27,9 @@ def page_of(name):
     return path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", catalogue.names())
+@pytest.mark.parametrize(
+    "name", cases.others_long(catalogue.names(), ["l4-mnist", "learning-rate-demo"])
+)
 def test_it_writes_tables_and_pictures(name, image_folder, tmp_path, monkeypatch):
     pretend_training(monkeypatch)
     console = rich.console.Console(quiet=True)

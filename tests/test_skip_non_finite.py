@@ -84,7 +84,10 @@ def test_bad_batches_among_two_thousand_leave_no_trace(name):
     assert all(np.all(np.isfinite(value)) for value in through)
 
 
-@pytest.mark.parametrize("name", [*stepwrap.wrappers.names(), "user", "stack_of_steps"])
+@pytest.mark.parametrize(
+    "name",
+    cases.others_long([*stepwrap.wrappers.names(), "user", "stack_of_steps"], cases.EVERYDAY),
+)
 def test_as_the_inner_optimizer_alone_without_the_bad_batches(name):
     """Bit for bit, in an eager `fit`."""
     x, y = cases.data(20)
