@@ -467,7 +467,7 @@ def test_what_can_be_read_before_and_after():
                 stepwrap.L4Wrapper(stepwrap.L4Wrapper("sgd"))
             ),
         },
-        everyday=["stack"],
+        everyday=["L4Adam"],
     ),
 )
 def test_a_training_loop_is_fit(give_loss, make):

@@ -47,7 +47,8 @@ def test_trains_as_on_one_device(differences, case):
         )
 
 
-@pytest.mark.parametrize("run_eagerly", [False, LONG_EAGERLY])
+@pytest.mark.long
+@pytest.mark.parametrize("run_eagerly", [False, True])
 def test_a_deep_stack_trains_as_on_one_device(run_eagerly):
     one, two = (mirrored.trained(deep_stack, n, run_eagerly=run_eagerly) for n in (1, 2))
     distributed_cases.assert_trained_alike(
@@ -78,7 +79,7 @@ def test_a_strategy_of_one_device_changes_nothing():
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("run_eagerly", [False, LONG_EAGERLY])
+@pytest.mark.parametrize("run_eagerly", [False, True])
 def test_gradients_are_reduced_once(monkeypatch, run_eagerly):
     """As often as a bare optimizer does it, and everything in the one call."""
     import tensorflow as tf

@@ -10,6 +10,7 @@ from keras import ops
 pytest.importorskip("rich")
 pytest.importorskip("sklearn")
 
+import cases
 from stepwrap.experiments import tasks
 from stepwrap.experiments.tasks import bad_regression, linear_regression, quadratic, repeat_copy
 
@@ -36,10 +37,9 @@ PARAMETERS = {
 }
 CLASSIFIERS = [name for name in PARAMETERS if name not in [*FULL_BATCH, "repeat-copy"]]
 SLOW_TO_COMPILE = {name for name in PARAMETERS if name.startswith(("cifar", "fashion", "mnist"))}
-NAMES = [
-    pytest.param(name, marks=[pytest.mark.long] if name == "mnist-deep-mlp" else [])
-    for name in PARAMETERS
-]
+# Convolutions take long to compile, and PyTorch compiles nothing.
+LONG = {"mnist-deep-mlp"} if cases.BACKEND == "torch" else SLOW_TO_COMPILE | {"digits-cnn"}
+EVERYDAY = [name for name in PARAMETERS if name not in LONG]
 RATE = 2.0**-7  # the same number in float32
 TOLERANCE = {"rtol": 1e-10} if keras.backend.backend() != "jax" else {"rtol": 1e-4, "atol": 1e-5}
 
@@ -99,7 +99,7 @@ def assert_recorded(history, name):
     assert np.all(np.isfinite(list(history.values())))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", cases.others_long(PARAMETERS, EVERYDAY))
 def test_a_task_trains(name, task):
     # JAX would compile every operation by itself.
     eagerly = name in SLOW_TO_COMPILE and keras.backend.backend() != "jax"
@@ -118,7 +118,7 @@ def test_a_large_network_trains_compiled(name, task):
     assert_recorded(history, name)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", cases.others_long(PARAMETERS, EVERYDAY))
 def test_models_of_one_seed_start_equal(name, task):
     one, same, other = (numpy_weights(seeded_model(task(name), seed=seed)) for seed in (3, 3, 4))
     assert all(np.array_equal(a, b) for a, b in zip(one, same, strict=True))
@@ -129,7 +129,7 @@ def test_models_of_one_seed_start_equal(name, task):
         assert first == again != another
 
 
-@pytest.mark.parametrize("name", CLASSIFIERS)
+@pytest.mark.parametrize("name", cases.others_long(CLASSIFIERS, EVERYDAY))
 def test_classifiers_have_the_cross_entropy_of_logits(name, task):
     model = seeded_model(task(name))
     model.run_eagerly = True
