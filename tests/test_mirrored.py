@@ -180,7 +180,7 @@ SCALED = {
 
 
 @pytest.mark.parametrize("run_eagerly", [False, LONG_EAGERLY])
-@pytest.mark.parametrize("overflowing_replica", cases.others_long([0, 1], [1]))
+@pytest.mark.parametrize("overflowing_replica", [pytest.param(0, marks=pytest.mark.long), 1])
 @pytest.mark.parametrize("scaler", SCALED)
 def test_an_overflow_on_one_replica_is_skipped_on_all(scaler, overflowing_replica, run_eagerly):
     keras.config.set_dtype_policy("mixed_float16")
