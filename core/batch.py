@@ -57,11 +57,11 @@ class Batch:
         gradients = list(self.gradients)
         for place, gradient in zip(self.places, seen, strict=True):
             gradients[place] = gradient
-        return dataclasses.replace(self, gradients=gradients)
+        return type(self)(gradients, self.variables, self.places, self.loss)
 
     def carried_over(self, gradients: Sequence[Tensor | None], loss: Tensor | None) -> Self:
         """Return the same step with its tensors as another replica or branch knows them."""
-        return dataclasses.replace(self, gradients=list(gradients), loss=loss)
+        return type(self)(list(gradients), self.variables, self.places, loss)
 
 
 def is_overwritten(variable: Variable) -> bool:

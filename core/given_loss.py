@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any
 
 from keras import ops
@@ -42,12 +40,8 @@ class GivenLoss:
         """Return whether the graph or transformation in which it was given goes on."""
         return self.get() is None or flow.goes_on(self._trace.get())
 
-    @contextlib.contextmanager
-    def during(self, loss: Tensor | None) -> Iterator[None]:
-        """Has this be the loss while a step is done; it was looked at where it was given."""
+    def exchange(self, loss: Tensor | None) -> Tensor | None:
+        """Has another be the loss, for a step that was looked at before; returns that of before."""
         before = self._loss.get()
         self._loss.set(loss)
-        try:
-            yield
-        finally:
-            self._loss.set(before)
+        return before
