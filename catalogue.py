@@ -37,7 +37,7 @@ def check_name_in_texts(name: Any, reserved: Collection[str] = ()) -> None:
 
 
 class Catalogue:
-    """What is known by name: what is built in, and what users add, which can be removed again.
+    """Knows things by name: those built in, and those that users add, which can be removed again.
 
     Args:
         kind: What the entries are, in the singular.
@@ -121,7 +121,7 @@ class Catalogue:
         return sorted(name for name in self._entries if fnmatch.fnmatchcase(name, pattern))
 
     def get(self, name: str) -> Any:
-        """What has that name.
+        """Return what has that name.
 
         Raises:
             ValueError: If nothing has.

@@ -41,7 +41,7 @@ def with_public_classes(config: Any) -> Any:
 
 
 def saved_levels(store: Any) -> list[tuple[str, Callable[[], dict[str, Any]]]] | None:
-    """What a file has of the optimizer that is loading, and of those that were inside of it.
+    """Return what a file has of the optimizer that is loading, and of those that were inside of it.
 
     The entry of Keras' HDF5 store is `_h5_entry_path` and `_h5_entry_group`, since Keras 3.10;
     `path` and `group` before. That an optimizer inside is saved at `inner_optimizer`, its
@@ -147,7 +147,7 @@ def first_moments(
 
 
 def is_of_keras(thing: Any) -> bool:
-    """Whether it is a function of Keras itself, or an object, not of somebody's subclass.
+    """Return whether it is a function of Keras itself, or an object, not of somebody's subclass.
 
     The package of the function or class, also of the optimizers without a public name for
     PyTorch: since Keras 3.0.
@@ -161,7 +161,7 @@ def package_of(thing: Any) -> str:
 
 
 def learning_rate(optimizer: keras.optimizers.Optimizer) -> Any:
-    """What an optimizer was given as its learning rate: a schedule or a function as it is.
+    """Return what an optimizer was given as its learning rate: a schedule or a function as it is.
 
     `_learning_rate`: since Keras 3.0. None for a `MultiOptimizer`, which has parts.
     """
@@ -169,7 +169,7 @@ def learning_rate(optimizer: keras.optimizers.Optimizer) -> Any:
 
 
 def has_averages(optimizer: keras.optimizers.Optimizer) -> bool:
-    """Whether an optimizer was built with `use_ema`.
+    """Return whether an optimizer was built with `use_ema`.
 
     `_model_variables_moving_average`: since Keras 3.0.
     """
@@ -214,7 +214,7 @@ PARALLEL_UPDATE_STEP = "_parallel_update_step"
 
 
 def parallel_update_step(optimizer: keras.optimizers.Optimizer) -> Callable | None:
-    """What updates all variables at once, in the optimizers that Keras rewrote for PyTorch.
+    """Return what updates all variables at once, in the optimizers that Keras rewrote for PyTorch.
 
     `_parallel_update_step(gradients, variables, learning_rate)`: since Keras 3.0. It
     writes to the weights past `assign`, `assign_add` and `assign_sub`.
@@ -228,7 +228,7 @@ VARIABLE_INDEX = "_get_variable_index"
 def index_look_up(
     optimizer: keras.optimizers.Optimizer, for_which: Callable[[Any], Any]
 ) -> Callable[[Any], int]:
-    """What finds the slots of a variable also for what `for_which` says stands for one.
+    """Return what finds the slots of a variable also for what `for_which` says stands for one.
 
     `_get_variable_index(variable)`: since Keras 3.0. Every `_parallel_update_step` finds its
     slots through it.

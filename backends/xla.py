@@ -1,4 +1,4 @@
-"""What XLA compiles fastest for a CPU, on TensorFlow and JAX alike."""
+"""Forms that XLA compiles fastest for a CPU, on TensorFlow and JAX alike."""
 
 from __future__ import annotations
 

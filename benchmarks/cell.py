@@ -1,4 +1,4 @@
-"""What is measured in one process."""
+"""A cell of the benchmark: the part that one process measures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Cell:
-    """What is measured in one process.
+    """Describes what one process measures.
 
     Args:
         mode: A name in `modes.MODES`.

@@ -157,7 +157,7 @@ def _written(value: Any) -> str:
 
 
 def _arguments(name: str) -> dict[str, Any]:
-    """What the wrapper cannot do without. The others are at their defaults, as users have them."""
+    """Return what the wrapper cannot do without; the rest is at its defaults, as users have it."""
     parameters = inspect.signature(stepwrap.wrappers.get(name)).parameters
     example = stepwrap.wrappers.example(name)
     required = {

@@ -1,4 +1,4 @@
-"""What is plugged into `fit`."""
+"""Callbacks, to be plugged into `fit`."""
 
 from .backup_and_restore import BackupAndRestore
 from .evaluate_on_averages import EvaluateOnAverages

@@ -203,7 +203,7 @@ def _outermost(optimizer: keras.optimizers.Optimizer) -> list[AveragedWeights]:
 
 
 def _averaging(optimizer: keras.optimizers.Optimizer) -> list[AveragedWeights]:
-    """As `_outermost`; there must be one."""
+    """Return the outermost, of which there must be one."""
     wrappers = _outermost(optimizer)
     if not wrappers:
         raise ValueError(
@@ -232,7 +232,7 @@ def _statistics(model: keras.Model) -> list[Any]:
 
 
 def _holds_samples(data: Any) -> bool:
-    """Whether these are arrays of samples, rather than batches."""
+    """Return whether these are arrays of samples, rather than batches."""
     return isinstance(data, tuple | dict) or hasattr(data, "shape")
 
 

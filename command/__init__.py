@@ -1,1 +1,1 @@
-"""What the `stepwrap` command does before Keras is loaded; it needs nothing but Python."""
+"""The `stepwrap` command, before Keras is loaded; it needs nothing but Python."""

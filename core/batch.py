@@ -12,7 +12,7 @@ Variable = Any
 
 @dataclasses.dataclass(frozen=True)
 class Batch:
-    """What one step is made of.
+    """Holds what one step is made of.
 
     Attributes:
         gradients: One for each variable, None where there is none.

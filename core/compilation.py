@@ -1,4 +1,4 @@
-"""Whether XLA may be given the update of a stack: whether all that runs in it is known.
+"""Tells whether XLA may be given the update of a stack: whether all that runs in it is known.
 
 A model's own code may be anything, and there are operations that XLA does not have.
 """

@@ -1,4 +1,4 @@
-"""What is done once for every step, where an optimizer is called from outside.
+"""The entry to a step: done once, where an optimizer is called from outside.
 
 Inside of a stack, wrappers hand on what comes out of this; see `Batch`.
 """

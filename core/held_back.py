@@ -64,7 +64,7 @@ def apply_where(
 
 
 def _slots(optimizer: Optimizer, variable: Variable) -> list[Variable]:
-    """What the wrappers in a stack made for the variable, but averages of weights.
+    """Return what the wrappers in a stack made for the variable, but averages of weights.
 
     These go on while their weight has no gradient.
     """

@@ -1,4 +1,4 @@
-"""What has moved since 0.6.0: found at its old place for one release, with a warning.
+"""Finds what has moved since 0.6.0 at its old place, for one release, with a warning.
 
 To remove it: this file, its two lines in `__init__.py`, and `tests/test_moved_names.py`.
 """

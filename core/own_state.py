@@ -16,7 +16,7 @@ Variable = Any
 
 
 class OwnState(SavedState):
-    """What a wrapper keeps from step to step, in variables that are saved by themselves."""
+    """Keeps what a wrapper needs from step to step, in variables that are saved by themselves."""
 
     def _start_state(self) -> None:
         # What Keras has made by now is a step counter; the inner optimizer has its own.

@@ -86,7 +86,7 @@ class StepRecord:
         return {name: row["last"] for name, row in self._rows()}
 
     def summary(self) -> dict[str, float]:
-        """What stands in the logs of an epoch, of every quantity that was measured."""
+        """Return what stands in the logs of an epoch, of every quantity that was measured."""
         summary = {}
         for name, row in self._rows():
             if not row["count"]:

@@ -1,4 +1,4 @@
-"""What a `StepMonitor` reads: a wrapper that is recorded, step by step."""
+"""Records of the steps of a wrapper, which a `StepMonitor` reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a wrapper refuses to wrap."""
+"""Refusals of what a wrapper cannot wrap."""
 
 from __future__ import annotations
 

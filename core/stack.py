@@ -77,7 +77,7 @@ def hand_over(optimizer: Optimizer, batch: Batch) -> None:
 
 
 def decays_weights(optimizer: Optimizer) -> bool:
-    """Whether decoupled weight decay writes to the weights beside the step."""
+    """Return whether decoupled weight decay writes to the weights beside the step."""
     return any(
         getattr(leaf, argument, None)
         for leaf in leaves(optimizer)

@@ -1,4 +1,4 @@
-"""What is seen to when a wrapper class is defined, so that its author need not."""
+"""Sees to things when a wrapper class is defined, so that its author need not."""
 
 from __future__ import annotations
 

@@ -50,9 +50,10 @@ def pytest_addoption(parser):
 def pytest_collection_modifyitems(config, items):
     """Leaves out what another backend has run, and other wrappers where one of a kind is enough."""
     if keras.backend.backend() != "tensorflow":
+        elsewhere = pytest.mark.skip(reason="no backend touches it; the run on TensorFlow has it")
         for item in items:
             if "backend_free" in item.keywords:
-                item.add_marker(pytest.mark.skip(reason="no backend touches it"))
+                item.add_marker(elsewhere)
     if not config.getoption("--one-of-each-kind"):
         return
     import cases  # which uses the devices that are set above

@@ -1,1 +1,1 @@
-"""What wrappers are made of: slots, blocks, clipping, paths, random numbers, tallies."""
+"""The parts that wrappers are made of: slots, blocks, clipping, paths, random numbers, tallies."""

@@ -1,4 +1,4 @@
-"""Whether gradients are finite."""
+"""Tells whether gradients are finite."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Tensor = Any
 
 
 def all_finite(tensors: Sequence[Tensor]) -> Tensor:
-    """Whether all elements of all tensors are finite, in one pass where they are not huge."""
+    """Return whether all elements are finite, in one pass where they are not huge."""
     if not tensors:
         return ops.convert_to_tensor(True)
     blocks = [[tensor] for tensor in tensors]

@@ -19,7 +19,7 @@ class StalledError(RuntimeError):
 
 
 class SkipTally:
-    """How many steps were skipped, for which reasons, and how many in a row.
+    """Counts how many steps were skipped, for which reasons, and how many in a row.
 
     Args:
         optimizer: The optimizer whose state the counts are.
@@ -56,11 +56,11 @@ class SkipTally:
         self._in_a_row.assign(ops.stack([now, ops.where(now > most, now, most)]))
 
     def total(self) -> Tensor:
-        """How many steps were skipped."""
+        """Return how many steps were skipped."""
         return ops.sum(ops.convert_to_tensor(self._skips))
 
     def by_reason(self) -> dict[str, int] | None:
-        """How many steps were skipped for each reason; None where that cannot be read."""
+        """Return how many steps were skipped for each reason; None where that cannot be read."""
         skips = flow.read(self._skips)
         return None if skips is None else dict(zip(self._reasons, skips.tolist(), strict=True))
 

@@ -50,7 +50,7 @@ class Slots:
         return [self._slots[replicas.key(variable)] for variable in variables]
 
     def values(self, variables: Sequence[Variable]) -> list[Any]:
-        """What is in the slots of these variables, as tensors."""
+        """Return what is in the slots of these variables, as tensors."""
         return [ops.convert_to_tensor(slot) for slot in self.of(variables)]
 
     def start_at(self, variables: Sequence[Variable]) -> None:

@@ -13,7 +13,7 @@ from . import device
 
 
 class Kernels(reference.Kernels):
-    """What XLA fuses, in the forms that it compiles best for a CPU."""
+    """Leaves fusing to XLA, in the forms that it compiles best for a CPU."""
 
     def sums_of_squares(self, blocks: Sequence[Sequence[Any]]) -> Any:
         """Takes the inner product of each block with itself on a CPU."""

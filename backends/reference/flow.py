@@ -16,7 +16,7 @@ from .replicas import Replicas
 
 
 class Flow:
-    """What is run, and what is written.
+    """Decides what is run, and writes what is written.
 
     Args:
         replicas: Those of the backend.
@@ -118,7 +118,7 @@ class Flow:
             self.write(variable, ops.copy(self.value(source)))
 
     def start_at(self, variables: Sequence[Any], sources: Sequence[Any]) -> bool:
-        """As `copy`, at once, also where a graph is built; or False if some have no values yet."""
+        """Copies at once, also where a graph is built; returns False if some have no values yet."""
         self.copy(variables, sources)
         return True
 

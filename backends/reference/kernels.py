@@ -18,7 +18,7 @@ Tensor = Any
 
 
 class Kernels:
-    """What is computed with tensors, and written to variables.
+    """Computes with tensors, and writes to variables.
 
     Args:
         flow: That of the backend.

@@ -80,7 +80,7 @@ def _orthogonal(gradients: list[Tensor], weights: list[Tensor]) -> list[Tensor]:
 
 
 def _along(product: Tensor, weight_norm: Tensor) -> Tensor:
-    """How many times the weights the gradient has in it."""
+    """Return how many times the weights the gradient has in it."""
     return product / ops.where(weight_norm > 0, ops.square(weight_norm), ops.ones_like(product))
 
 
@@ -91,7 +91,7 @@ def _rest(gradient: Tensor, weights: Tensor, along: Tensor) -> Tensor:
 
 
 def _factor(norm: Tensor, scale: Tensor, rest_norm: Tensor) -> Tensor:
-    """What the rest is multiplied with, of a gradient that was brought into range."""
+    """Return what the rest is multiplied with, of a gradient that was brought into range."""
     # What is left of a gradient along the weights is rounding, which must not be scaled up.
     rounding = 8 * float(np.finfo(str(ops.dtype(norm))).eps) * norm
     is_left = rest_norm > rounding

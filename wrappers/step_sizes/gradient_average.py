@@ -71,7 +71,7 @@ class OwnAverage(GradientAverage):
         return averages, self.correction(self._decay)
 
     def correction(self, decay: float) -> Tensor:
-        """What an average with that decay is to be divided by."""
+        """Return what an average with that decay is to be divided by."""
         return _weight_so_far(decay, self._steps, self._dtype)
 
 
@@ -101,7 +101,7 @@ class InnerAverage(GradientAverage):
     def update(
         self, gradients: Sequence[Tensor], variables: Sequence[Variable]
     ) -> tuple[list[Tensor], Tensor]:
-        """What the optimizer, which has run, has left."""
+        """Return what the optimizer, which has run, has left."""
         averages = keras_private.first_moments(self._optimizer, variables)
         correction = _weight_so_far(self._optimizer.beta_1, self._optimizer.iterations, self._dtype)
         return [ops.convert_to_tensor(average) for average in averages], correction
@@ -113,7 +113,7 @@ def _weight_so_far(decay: float, steps: Any, dtype: str) -> Tensor:
 
 
 def keeps_average(optimizer: keras.optimizers.Optimizer, decay: float) -> bool:
-    """Whether it is Keras' Adam or AdamW, and averages the gradients as given, with that decay.
+    """Return whether it is Keras' Adam or AdamW, and averages gradients as given, with that decay.
 
     Nadam, too, averages them, but on some backends with a decay rounded to float32.
     """

@@ -201,7 +201,7 @@ class L4(OptimizerWrapper, abc.ABC):
         self._losses_seen.assign(self._losses_seen + ops.cast(counts, "int32"))
 
     def _inner_learning_rate(self) -> Tensor:
-        """What the inner optimizer multiplies its direction with; 1 where it does not say."""
+        """Return the factor of the inner optimizer's direction; 1 where it does not say."""
         rate = getattr(self.inner_optimizer, "learning_rate", 1.0)
         rate = ops.cast(ops.convert_to_tensor(rate), self._scalar_dtype)
         return ops.where(ops.equal(rate, 0), ops.ones_like(rate), rate)
@@ -239,7 +239,7 @@ class L4(OptimizerWrapper, abc.ABC):
 
     @property
     def skipped_steps(self) -> Tensor:
-        """How many steps left the weights as they were."""
+        """Return how many steps left the weights as they were."""
         return self._tally.total() if self.built else ops.zeros((), "int32")
 
     def check_progress(self) -> None:

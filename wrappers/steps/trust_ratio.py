@@ -137,5 +137,5 @@ class TrustRatio(OptimizerWrapper):
 
 
 def _at(places: Sequence[int], *lists: Sequence[Any]) -> list[list[Any]]:
-    """What stands in these places of each list."""
+    """Return what stands in these places of each list."""
     return [[values[place] for place in places] for values in lists]

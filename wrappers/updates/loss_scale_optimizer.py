@@ -62,14 +62,14 @@ class LossScaleOptimizer(SavedState, InnerSettings, keras.optimizers.LossScaleOp
         grads: Sequence[Tensor],
         trainable_variables: Sequence[Tensor],
     ) -> tuple[Any, list[Tensor]]:
-        """As `apply`, on tensors: returns the new weights and the new `variables`."""
+        """Does what `apply` does, on tensors: returns the new weights and the new `variables`."""
         try:
             return super().stateless_apply(optimizer_variables, grads, trainable_variables)
         finally:
             stack.set_loss(self.inner_optimizer, None)
 
     def check_finite(self, grads: Sequence[Tensor | None]) -> Tensor:
-        """Whether the gradients of all replicas are finite."""
+        """Return whether the gradients of all replicas are finite."""
         return replicas.on_all_replicas(super().check_finite(grads))
 
     # Keras stores the inner variables here, too, and then finds them missing if there are fewer.

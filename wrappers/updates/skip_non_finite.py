@@ -82,7 +82,7 @@ class SkipNonFinite(OptimizerWrapper):
 
     @property
     def skipped_steps(self) -> Tensor:
-        """How many steps left the weights as they were."""
+        """Return how many steps left the weights as they were."""
         return self._tally.total() if self.built else ops.zeros((), "int32")
 
     def check_progress(self) -> None:

@@ -163,7 +163,7 @@ class AveragedWeights(OptimizerWrapper):
 
 
 class _Beside:
-    """What Python remembers while a model holds averages: no state of the optimizer.
+    """Remembers, in Python, what goes along while a model holds averages: no optimizer state.
 
     Attributes:
         digests: Of the weights as they were put, by `replicas.key`, if that was done here.

@@ -76,7 +76,7 @@ class Lookahead(AveragedWeights):
 
     @property
     def ends_on_averages(self) -> bool:
-        """Whether `fit` leaves the slow weights in the model."""
+        """Return whether `fit` leaves the slow weights in the model."""
         return self.end_on_slow_weights
 
     def build(self, variables: Sequence[Variable]) -> None:
