@@ -15,6 +15,7 @@ from stepwrap import optimizers
 from stepwrap.experiments.pictures import (
     Curve,
     Panel,
+    Published,
     draw,
     figure_of,
     grouped,
@@ -491,3 +492,33 @@ def test_a_sweep_without_divergence_has_no_strip():
     axes = one_panel(swept, sweep=True, log_y=False)
     assert axes.get_ylim()[1] < 2.2
     assert [name.get_text() for name in names(axes)] == ["sgd(LR)"]
+
+
+def test_what_was_published_stands_beside_our_line():
+    published = [
+        Published("adam(1e-3)", [2, 4], [1.5, 0.5], "paper"),
+        Published("sgd(0.1)", [2, 3], [30, np.nan], "notebook"),
+        Published("nadam", [5], [0.7], "notebook"),
+    ]
+    curves = [falling("adam(1e-3)"), falling("sgd(0.1)")]
+    axes = one_panel(*curves, published=published)
+    points = [line for line in axes.get_lines() if line.get_marker() in ("o", "D")]
+    colors = {
+        name: line.get_color() for name, line in zip(["adam", "sgd"], lines(axes), strict=False)
+    }
+    assert [list(line.get_xdata()) for line in points] == [[2, 4], [2], [5]]
+    assert [line.get_marker() for line in points] == ["o", "D", "D"]
+    assert [line.get_color() for line in points[:2]] == [colors["adam"], colors["sgd"]]
+    assert points[2].get_color() not in colors.values(), "nothing here is called so"
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["paper", "notebook"]
+    low, high = axes.get_ylim()
+    assert low < 0.5 < 30 < high, "the published points are within the picture"
+
+
+def test_groups_keep_the_published_points_of_their_own_curves():
+    curves = [falling(name) for name in MIX]
+    published = [Published(name, [1], [1.0]) for name in ("nadam(1e-3)", "sgd(0.1)")]
+    panels = grouped(Panel(curves, "epoch", "loss", published=published))
+    for panel in panels:
+        names = {curve.name for curve in panel.curves}
+        assert {points.name for points in panel.published} == names & {"nadam(1e-3)", "sgd(0.1)"}

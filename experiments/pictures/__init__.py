@@ -6,6 +6,6 @@ draw(grouped(panel), "Handwritten digits, mean and range over 3 seeds", path)
 
 from .drawing import draw, figure_of
 from .lines import Center
-from .panels import Curve, Panel, grouped
+from .panels import Curve, Panel, Published, grouped
 
-__all__ = ["Center", "Curve", "Panel", "draw", "figure_of", "grouped"]
+__all__ = ["Center", "Curve", "Panel", "Published", "draw", "figure_of", "grouped"]

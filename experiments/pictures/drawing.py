@@ -19,6 +19,7 @@ from .labels import height_of, spread_names, write_names
 from .line_styles import Look, looks
 from .lines import Center, Line, Point
 from .panels import Panel
+from .published import draw_published
 
 BACKGROUND = "#d2d2d2"
 WIDTH = 9.6  # inches
@@ -92,6 +93,7 @@ def _draw_curves(
         ends = sweeps.draw(axes, panel, look, top, center)
     else:
         ends = [Line(axes, curve, center).draw(look[curve.name]) for curve in panel.curves]
+    draw_published(axes, panel.published, look)
     axes.margins(x=0.02)
     if len({x for curve in panel.curves for x in curve.x}) == 1 and not panel.log_x:
         axes.set_xlim(ends[0][0] - 0.5, ends[0][0] + 0.5)

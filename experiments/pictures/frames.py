@@ -41,7 +41,8 @@ def limit(axes: Axes, panels: Sequence[Panel], center: Center) -> None:
     """Chooses scale and limits of the vertical axis, the same for all of these panels."""
     curves = [curve for panel in panels for curve in (*panel.curves, *panel.background)]
     lines = [over_seeds(curve, center) for curve in curves]
-    values = np.concatenate([np.ravel(curve.values) for curve in curves])
+    lines += [np.asarray(points.y, "float64") for panel in panels for points in panel.published]
+    values = np.concatenate([*(np.ravel(curve.values) for curve in curves), *lines])
     if panels[0].log_y and any(np.any(line > 0) for line in lines):
         axes.set_yscale("log")
         lines = [np.log10(line[np.isfinite(line) & (line > 0)]) for line in lines]

@@ -42,6 +42,23 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class Published:
+    """What a source shows of one stack, drawn as points beside our line.
+
+    Args:
+        name: The text of the stack whose colour they have; of no curve in the panel: grey.
+        x: The horizontal positions.
+        y: The published values. Those that are not finite are not drawn.
+        source: What the legend says, such as "L4 paper": each source has a marker of its own.
+    """
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+    source: str = "published"
+
+
+@dataclass(frozen=True)
 class Panel:
     """Curves in one frame. Panels of one picture that have the same axes have the same limits.
 
@@ -55,6 +72,7 @@ class Panel:
         sweep: Whether `x` is something chosen, such as the learning rate, rather than time: points
             are marked, and where a seed diverged a cross stands at the upper edge. Default: False.
         background: What is drawn in grey, for comparison. Default: nothing.
+        published: Points of the source, with a legend. Default: none.
     """
 
     curves: Sequence[Curve]
@@ -65,6 +83,7 @@ class Panel:
     log_y: bool = True
     sweep: bool = False
     background: Sequence[Curve] = ()
+    published: Sequence[Published] = ()
 
     @property
     def axes(self) -> tuple:
@@ -96,9 +115,20 @@ def grouped(panel: Panel, most: int = 9, together: int = 4) -> list[Panel]:
         else:
             groups += [curves[i : i + together] for i in range(0, len(curves), together)]
     return [
-        replace(panel, curves=group, background=_without(panel.curves, group)) for group in groups
+        replace(
+            panel,
+            curves=group,
+            background=_without(panel.curves, group),
+            published=_of(group, panel.published),
+        )
+        for group in groups
     ]
 
 
 def _without(curves: Sequence[Curve], group: Sequence[Curve]) -> list[Curve]:
     return [curve for curve in curves if all(curve is not other for other in group)]
+
+
+def _of(group: Sequence[Curve], published: Sequence[Published]) -> list[Published]:
+    names = {curve.name for curve in group}
+    return [points for points in published if points.name in names]
