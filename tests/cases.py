@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from seeds import seed
 
 import stepwrap
 from stepwrap.core import stack
@@ -175,7 +176,7 @@ def data(samples=24):
 
 def model(optimizer=None, **compile_arguments):
     """A small network, the same one each time, compiled if there is an optimizer."""
-    keras.utils.set_random_seed(3)
+    seed(3)
     network = keras.Sequential(
         [
             keras.Input((4,)),

@@ -14,6 +14,7 @@ import hypothesis
 import keras
 import numpy as np
 import pytest
+import seeds
 
 from stepwrap import normalizers
 
@@ -48,13 +49,15 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leaves out what another backend has run, and other wrappers where one of a kind is enough."""
-    if keras.backend.backend() != "tensorflow":
-        elsewhere = pytest.mark.skip(reason="no backend touches it; the run on TensorFlow has it")
-        for item in items:
-            if "backend_free" in item.keywords:
-                item.add_marker(elsewhere)
-    if not config.getoption("--one-of-each-kind"):
+    """Leaves out what another run has, and other wrappers where one of a kind is enough."""
+    one_of_each_kind = config.getoption("--one-of-each-kind")
+    for item in items:
+        if marker := item.get_closest_marker("backend_free"):
+            [backend] = marker.args or ["tensorflow"]
+            if keras.backend.backend() != backend or one_of_each_kind:
+                reason = f"no backend touches it; it runs on {backend}"
+                item.add_marker(pytest.mark.skip(reason=reason))
+    if not one_of_each_kind:
         return
     import cases  # which uses the devices that are set above
 
@@ -100,7 +103,7 @@ def image_folder(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def seed():
     """Every test starts from one seed."""
-    keras.utils.set_random_seed(1)
+    seeds.seed_of_every_test()
 
 
 @pytest.fixture

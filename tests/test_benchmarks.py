@@ -347,6 +347,7 @@ def command(folder, *arguments):
 
 
 @pytest.mark.long
+@pytest.mark.backend_free("torch")  # which starts fastest
 def test_the_command_measures_in_processes_of_their_own(tmp_path, capsys):
     records = command(tmp_path, "--variants", "OptimizerWrapper", "--rounds", "1")
     assert [(record["threads"], record["variant"]) for record in records] == [

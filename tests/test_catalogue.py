@@ -144,7 +144,7 @@ def test_resumes_bit_exact_from_a_weights_file(wrap, stored_base, tmp_path):
 
 
 def _network_of_one_layer(optimizer):
-    keras.utils.set_random_seed(3)
+    cases.seed(3)
     network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
     network.compile(optimizer, loss="mse")
     optimizer.build(network.trainable_variables)
@@ -340,7 +340,7 @@ def _train_on_digits(optimizer):
     from sklearn.datasets import load_digits
 
     x, y = load_digits(return_X_y=True)
-    keras.utils.set_random_seed(2)
+    cases.seed(2)
     network = keras.Sequential(
         [keras.Input((64,)), keras.layers.Dense(16, "relu"), keras.layers.Dense(10)]
     )

@@ -127,7 +127,7 @@ def test_the_demo_trains_six_stacks_and_continues_a_saved_model(here):
 
 
 @pytest.mark.long
-@pytest.mark.skipif(BACKEND != "tensorflow", reason="signals and files depend on no backend")
+@pytest.mark.backend_free("torch")  # which starts fastest
 @pytest.mark.skipif(sys.platform == "win32", reason="its signals are others")
 @pytest.mark.parametrize("how", ["SIGINT", "SIGKILL"])
 def test_interrupted_it_goes_on_with_what_is_missing(how, here):

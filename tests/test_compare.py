@@ -613,6 +613,7 @@ def test_a_full_disk_is_said_before_training(run, trained):
 
 
 @pytest.mark.long
+@pytest.mark.backend_free("torch")  # which starts fastest
 def test_processes_give_the_same_results(tmp_path):
     options = dict(task="digits-mlp", epochs=1, samples=64, seeds=2, quiet=True)
     one = compare(STACKS, output=tmp_path / "one", **options)

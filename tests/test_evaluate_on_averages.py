@@ -33,7 +33,7 @@ each = pytest.mark.parametrize(
 
 def model(optimizer, dropout=0.0, regularizer=None, **mode):
     """BatchNormalization two models deep."""
-    keras.utils.set_random_seed(3)
+    cases.seed(3)
     inner = keras.Sequential(
         [
             keras.layers.Dense(5, use_bias=False, activity_regularizer=regularizer),

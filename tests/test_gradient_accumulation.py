@@ -321,7 +321,7 @@ def test_two_heads_that_take_turns_in_fit():
     x, y = cases.data(8)
     changes = []
     for mode in MODES.values():
-        keras.utils.set_random_seed(3)
+        cases.seed(3)
         network = TwoHeads()
         network({"t1": x, "t2": x})
         network.compile(GradientAccumulation(keras.optimizers.SGD(0.1), steps=2), **mode)

@@ -32,7 +32,7 @@ two = pytest.mark.parametrize(
 
 def model(optimizer, **mode):
     """Its averages need other statistics than its weights."""
-    keras.utils.set_random_seed(3)
+    cases.seed(3)
     network = keras.Sequential(
         [
             keras.Input((4,)),

@@ -133,7 +133,7 @@ def test_compiled_it_is_as_eager(has_input):
     """Without an Input there are no weights yet when TensorFlow builds the optimizer."""
 
     def trained(**mode):
-        keras.utils.set_random_seed(3)
+        cases.seed(3)
         layers = [keras.layers.Dense(5, "tanh"), keras.layers.Dense(1)]
         network = keras.Sequential([keras.Input((4,)), *layers] if has_input else layers)
         network.compile(Lookahead("adam", 2, slow_state="pullback"), loss="mse", **mode)

@@ -181,7 +181,7 @@ def test_compiled_it_is_as_eager(wrap):
     """Without an Input there are no weights yet when TensorFlow builds the optimizer."""
 
     def trained(**mode):
-        keras.utils.set_random_seed(3)
+        cases.seed(3)
         network = keras.Sequential([keras.layers.Dense(5, "tanh"), keras.layers.Dense(1)])
         network.compile(wrap("adam"), loss="mse", **mode)
         cases.fit(network)
