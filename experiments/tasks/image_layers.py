@@ -47,6 +47,17 @@ class CropAndFlip(keras.layers.Layer):
             ops.take_along_axis(padded, places, axis=1), (count, height, width, channels)
         )
 
+    def save_own_variables(self, store: Any) -> None:
+        """Puts the state of the random numbers into the store, which Keras leaves out of files.
+
+        So training that is resumed goes on with others, as it would have done.
+        """
+        store["seed_state"] = ops.convert_to_numpy(self.seed_generator.state)
+
+    def load_own_variables(self, store: Any) -> None:
+        """Takes the state from there."""
+        self.seed_generator.state.assign(store["seed_state"])
+
     def _drawn(self, count: Any, end: int) -> Any:
         """A number from 0 to before the end for each image."""
         return keras.random.randint((count, 1), 0, end, seed=self.seed_generator)
