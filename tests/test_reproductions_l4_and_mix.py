@@ -12,10 +12,11 @@ from stepwrap.experiments.reproductions.l4_mnist import experiment as l4_mnist
 from stepwrap.experiments.reproductions.l4_mnist_cnn import experiment as l4_mnist_cnn
 from stepwrap.experiments.reproductions.l4_recurrent import experiment as l4_recurrent
 from stepwrap.experiments.reproductions.l4_regression import experiment as l4_regression
+from stepwrap.experiments.reproductions.l4_resnet import experiment as l4_resnet
 from stepwrap.experiments.reproductions.mix_cifar import experiment as mix_cifar
 from stepwrap.experiments.reproductions.mix_mnist import experiment as mix_mnist
 
-L4_EXPERIMENTS = (l4_mnist, l4_mnist_cnn, l4_recurrent, l4_regression)
+L4_EXPERIMENTS = (l4_mnist, l4_mnist_cnn, l4_recurrent, l4_regression, l4_resnet)
 
 
 def comparison(names, epochs=(), steps=(), diverged_at=None):
@@ -141,6 +142,29 @@ def test_the_table_of_a_mix_has_the_published_number_in_its_last_column():
         ["rmsprop(1e-3)", "RMSprop", "1.0", "0.50", "90.0", "–"],
     ]
     assert len(mix.columns([2, 3], "there")) == len(rows[0])
+
+
+@pytest.mark.parametrize(
+    ("epochs", "drops"), [(5, [2, 3, 4]), (100, [40, 60, 80]), (400, [100, 150, 200])]
+)
+def test_the_manual_schedule_falls_after_these_epochs(epochs, drops):
+    assert l4_resnet.drops_of(epochs) == drops
+    stacks = l4_resnet.with_schedule(drops, steps=3)
+    assert stacks == {**{text: text for text in l4_resnet.STACKS}, **stacks}
+    optimizer = stepwrap.parse(stacks[l4_resnet.MANUAL])
+    rates = []
+    for step in range(3 * epochs):
+        optimizer.iterations.assign(step)
+        rates.append(float(optimizer.learning_rate))
+    lengths = 3 * np.diff([0, *drops, epochs])
+    np.testing.assert_allclose(rates, np.repeat([0.1, 0.01, 0.001, 0.0001], lengths), rtol=1e-6)
+    assert optimizer.momentum == 0.9
+
+
+def test_the_table_of_learning_rates_has_the_mean_of_an_epoch():
+    rates = {"learning_rate": [0.1, 0.02, 0.003]}
+    rows = l4_resnet.rate_rows(comparison(["adam(2e-4, epsilon=1e-4)"], [rates]), [1, 3])
+    assert rows == [["adam(2e-4, epsilon=1e-4)", "0.10", "0.0030"]]
 
 
 def test_tables_say_what_diverged():

@@ -13,6 +13,7 @@ pytest.importorskip("sklearn")
 import cases
 from stepwrap.experiments import tasks
 from stepwrap.experiments.tasks import bad_regression, linear_regression, quadratic, repeat_copy
+from stepwrap.experiments.tasks.image_layers import CropAndFlip, StandardizedImages
 
 FULL_BATCH = [
     "bad-regression",
@@ -23,6 +24,8 @@ FULL_BATCH = [
 PARAMETERS = {
     "cifar-cnn": 808_458,
     "cifar-dropout-cnn": 1_250_858,
+    "cifar-resnet": 466_970,
+    "cifar-resnet-8": 78_106,
     "digits-cnn": 16 * 10 + 32 * 145 + 64 * 129 + 10 * 65,
     "digits-mlp": 300 * 65 + 100 * 301 + 10 * 101,
     "fashion-cnn": 61_706,
@@ -38,7 +41,11 @@ PARAMETERS = {
 CLASSIFIERS = [name for name in PARAMETERS if name not in [*FULL_BATCH, "repeat-copy"]]
 SLOW_TO_COMPILE = {name for name in PARAMETERS if name.startswith(("cifar", "fashion", "mnist"))}
 # Convolutions take long to compile, and PyTorch compiles nothing.
-LONG = {"mnist-deep-mlp"} if cases.BACKEND == "torch" else SLOW_TO_COMPILE | {"digits-cnn"}
+LONG = (
+    {"mnist-deep-mlp", "cifar-resnet"}
+    if cases.BACKEND == "torch"
+    else SLOW_TO_COMPILE | {"digits-cnn"}
+)
 EVERYDAY = [name for name in PARAMETERS if name not in LONG]
 RATE = 2.0**-7  # the same number in float32
 TOLERANCE = {"rtol": 1e-10} if keras.backend.backend() != "jax" else {"rtol": 1e-4, "atol": 1e-5}
@@ -112,7 +119,7 @@ def test_a_task_trains(name, task):
 @pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="elsewhere they train as by default anyway"
 )
-@pytest.mark.parametrize("name", sorted(SLOW_TO_COMPILE))
+@pytest.mark.parametrize("name", sorted(SLOW_TO_COMPILE - {"cifar-resnet"}))
 def test_a_large_network_trains_compiled(name, task):
     _, history = trained(task(name))
     assert_recorded(history, name)
@@ -140,6 +147,9 @@ def test_classifiers_have_the_cross_entropy_of_logits(name, task):
     if name == "mnist-deep-mlp":
         kernels = [ops.convert_to_numpy(w) for w in model.weights if w.name == "kernel"][:30]
         expected += 1e-5 * sum(np.sum(kernel.astype("float64") ** 2) for kernel in kernels)
+    if name.startswith("cifar-resnet"):
+        weights = [ops.convert_to_numpy(w).astype("float64") for w in model.trainable_weights]
+        expected += 1e-4 * sum(np.sum(weight**2) for weight in weights)
     loss, accuracy = model.evaluate(x, y, verbose=0)
     np.testing.assert_allclose(loss, expected, rtol=1e-5)
     np.testing.assert_allclose(accuracy, np.mean(np.argmax(logits, axis=1) == y))
@@ -155,6 +165,7 @@ def test_classifiers_have_the_cross_entropy_of_logits(name, task):
         ("fashion-cnn", (28, 28, 1), 0),
         ("cifar-cnn", (32, 32, 3), -1),
         ("cifar-dropout-cnn", (32, 32, 3), 0),
+        ("cifar-resnet", (32, 32, 3), 0),
     ],
 )
 def test_pixels_are_scaled(name, shape, lowest, task):
@@ -162,6 +173,64 @@ def test_pixels_are_scaled(name, shape, lowest, task):
         assert x.dtype == "float32"
         assert x.shape == (len(y), *shape)
         np.testing.assert_allclose([x.min(), x.max()], [lowest, 1], atol=1e-6)
+
+
+def test_every_image_is_cropped_and_reflected_by_itself():
+    images = np.random.default_rng(0).uniform(0.5, 1, (200, 3, 4, 2)).astype("float32")
+    changed = ops.convert_to_numpy(CropAndFlip(1)(images, training=True))
+    assert changed.shape == images.shape
+    places = []
+    for image, new in zip(images, changed, strict=True):
+        padded = np.pad(image, ((1, 1), (1, 1), (0, 0)))
+        crops = {(i, j): padded[i : i + 3, j : j + 4] for i in range(3) for j in range(3)}
+        candidates = {(*place, 0): crop for place, crop in crops.items()}
+        candidates |= {(*place, 1): crop[:, ::-1] for place, crop in crops.items()}
+        [place] = [place for place, crop in candidates.items() if np.array_equal(crop, new)]
+        places.append(place)
+    assert len(set(places)) == 18
+    np.testing.assert_allclose(np.mean(places, axis=0), [1, 1, 0.5], atol=0.2)
+
+
+def test_crops_are_only_of_training_and_of_the_seed():
+    images = np.random.default_rng(0).uniform(size=(20, 8, 8, 3)).astype("float32")
+    np.testing.assert_array_equal(ops.convert_to_numpy(CropAndFlip(4)(images)), images)
+
+    def changed(seed):
+        keras.utils.set_random_seed(seed)
+        layer = CropAndFlip(4)
+        return [ops.convert_to_numpy(layer(images, training=True)) for _ in range(2)]
+
+    one, same, other = changed(3), changed(3), changed(4)
+    np.testing.assert_array_equal(one, same)
+    assert np.any(one[0] != one[1]) and np.any(one[0] != other[0])
+
+
+def test_crops_go_on_from_a_file(tmp_path):
+    model = keras.Sequential([keras.Input((8, 8, 3)), CropAndFlip(4)])
+    images = np.random.default_rng(0).uniform(size=(20, 8, 8, 3)).astype("float32")
+    model(images, training=True)
+    model.save_weights(tmp_path / "model.weights.h5")
+    following = [ops.convert_to_numpy(model(images, training=True)) for _ in range(2)]
+    model.load_weights(tmp_path / "model.weights.h5")
+    again = [ops.convert_to_numpy(model(images, training=True)) for _ in range(2)]
+    np.testing.assert_array_equal(again, following)
+
+
+def test_images_are_standardized_one_by_one():
+    images = np.random.default_rng(0).uniform(size=(3, 8, 8, 3)).astype("float32")
+    images[1] *= 0.1
+    images[2] = 0.25
+    found = ops.convert_to_numpy(StandardizedImages()(images)).astype("float64")
+    np.testing.assert_allclose(found.mean(axis=(1, 2, 3)), 0, atol=1e-5)
+    np.testing.assert_allclose(found.std(axis=(1, 2, 3)), [1, 1, 0], atol=1e-5)
+
+
+def test_the_residual_network_averages_over_as_many_epochs_as_published(task):
+    model = seeded_model(task("cifar-resnet-8"))
+    normalizations = [
+        layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    assert {layer.momentum for layer in normalizations} == {0.997 ** (50_000 / 8)}
 
 
 def test_the_digits_are_split_by_class_and_the_same_each_time(task):

@@ -5,6 +5,7 @@ from .l4_mnist import experiment as l4_mnist
 from .l4_mnist_cnn import experiment as l4_mnist_cnn
 from .l4_recurrent import experiment as l4_recurrent
 from .l4_regression import experiment as l4_regression
+from .l4_resnet import experiment as l4_resnet
 from .learning_rate_demo import experiment as learning_rate_demo
 from .mix_cifar import experiment as mix_cifar
 from .mix_mnist import experiment as mix_mnist
@@ -18,6 +19,7 @@ __all__ = [
     "l4_mnist_cnn",
     "l4_recurrent",
     "l4_regression",
+    "l4_resnet",
     "learning_rate_demo",
     "mix_cifar",
     "mix_mnist",

@@ -1,0 +1,1 @@
+"""L4 on a residual network with CIFAR-10."""
