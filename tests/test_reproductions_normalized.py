@@ -18,6 +18,7 @@ from stepwrap.experiments import Comparison, Record
 from stepwrap.experiments.reproductions import catalogue
 from stepwrap.experiments.reproductions.laboratory import Laboratory
 from stepwrap.experiments.reproductions.learning_rate_demo import experiment as learning_rate_demo
+from stepwrap.experiments.reproductions.learning_rate_demo.fitted_lines import Fit
 from stepwrap.experiments.reproductions.normalized_cifar import experiment as normalized_cifar
 from stepwrap.experiments.reproductions.normalized_convex import experiment as normalized_convex
 from stepwrap.experiments.reproductions.normalized_mlp import experiment as normalized_mlp
@@ -150,23 +151,32 @@ def test_the_course_on_the_quadratic_is_the_range_of_stretches():
 # learning-rate-demo.
 
 
-def test_the_table_has_the_loss_after_a_step():
-    records = [of_steps(np.arange(600.0)), of_steps(np.arange(600.0) + 2)]
-    [row] = learning_rate_demo.table_rows(Comparison("line", 6, True, {"sgd": records}))
-    assert row[:5] == ["sgd", "2.00 ± 1", "3.00 ± 1", "6.00 ± 1", "11.0 ± 1"]
+def test_the_table_has_the_loss_after_a_step_and_the_last_line():
+    records = [of_steps(np.arange(200.0))]
+    fits = [Fit("sgd(0.1)", [(0.0, 0.0), (3.0, 4.0)]), Fit("sgd | l4", [(5.0, 6.0)])]
+    comparison = Comparison("line", 2, True, {fit.name: records for fit in fits})
+    losses = ["0.0000", "1.0000", "2.0000", "5.0000", "10.0000", "100.0000"]
+    exact = ["12.7681", "7.2542", "4.1346", "0.8044", "0.1047", "0.0145"]
+    assert learning_rate_demo.table_rows(comparison, fits) == [
+        ["sgd(0.1)", *losses, "3.0000", "4.0000"],
+        ["published code", *exact, "1.7600", "1.1406"],
+        ["sgd | l4", *losses, "5.0000", "6.0000"],
+    ]
 
 
-def test_the_lines_are_those_of_gradient_descent():
+@pytest.mark.parametrize("stack", learning_rate_demo.EXACT)
+def test_gradient_descent_is_that_of_the_published_code(stack):
     keras.utils.set_random_seed(0)
-    x, y = learning_rate_demo.random_points()
-    slope = intercept = 0.0
-    expected = []
-    for _ in range(learning_rate_demo.STEPS):
-        error = slope * x + intercept - y
-        slope -= 0.1 * np.mean(2 * error * x)
-        intercept -= 0.1 * np.mean(2 * error)
-        expected.append((slope, intercept))
-    np.testing.assert_allclose(learning_rate_demo.fitted("sgd(0.1)"), expected, rtol=1e-5)
+    x, y, start = learning_rate_demo.random_instance()
+    lines = [start, *learning_rate_demo.fitted(stack)]
+    exact_losses, exact_line = learning_rate_demo.EXACT[stack]
+    losses = [
+        np.mean((lines[step][0] * x + lines[step][1] - y) ** 2)
+        for step in learning_rate_demo.TABLE_STEPS
+    ]
+    half_a_digit = 5.5e-5  # of what is printed, and the rounding of float32
+    np.testing.assert_allclose(losses, exact_losses, rtol=0, atol=half_a_digit)
+    np.testing.assert_allclose(lines[-1], exact_line, rtol=0, atol=half_a_digit)
 
 
 def test_learning_rate_demo(tmp_path):
