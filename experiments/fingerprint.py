@@ -37,7 +37,10 @@ def of_task(task: Task) -> dict[str, str]:
         digest(model.weights),
         digest(task.model),
     )
-    of_data = map(_data, (task.train, task.test))
+    trained_on = _data(task.train)
+    if not task.shuffle:
+        trained_on = digest(trained_on, "in this order")
+    of_data = trained_on, _data(task.test)
     return dict(zip((*MODEL, *DATA), (*of_model, *of_data), strict=True))
 
 

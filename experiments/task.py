@@ -29,10 +29,11 @@ class Task:
         full_batch: Whether every batch is all of the data, so that the loss of a single step
             means something: results are then shown by step rather than by epoch.
             Default: False.
+        shuffle: Whether `fit` shuffles the samples of arrays. Default: True.
 
     Raises:
-        TypeError, ValueError: If `model` is no function, or `epochs` or `batch_size` no whole
-            number above 0.
+        TypeError, ValueError: If `model` is no function, `epochs` or `batch_size` no whole number
+            above 0, or `shuffle` neither True nor False.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Task:
     epochs: int = 20
     batch_size: int = 32
     full_batch: bool = False
+    shuffle: bool = True
 
     def __post_init__(self) -> None:
         if not callable(self.model) or isinstance(self.model, keras.Model):
@@ -51,6 +53,7 @@ class Task:
             )
         checks.count("epochs", self.epochs)
         checks.count("batch_size", self.batch_size)
+        checks.flag("shuffle", self.shuffle)
 
 
 Arrays = tuple[np.ndarray, np.ndarray]

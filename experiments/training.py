@@ -83,7 +83,8 @@ def _arguments(task: Task) -> dict[str, Any]:
     if not isinstance(task.train, tuple):
         return {"x": task.train}
     names = ("x", "y", "sample_weight")
-    return {**dict(zip(names, task.train, strict=False)), "batch_size": task.batch_size}
+    arrays = dict(zip(names, task.train, strict=False))
+    return {**arrays, "batch_size": task.batch_size, "shuffle": task.shuffle}
 
 
 def _checked(model: Any, trace: StepTrace) -> keras.Model:

@@ -158,6 +158,22 @@ def test_a_task_learns_on_the_first_samples(run):
     assert comparison.by_step("sgd(0.1)", "loss").shape == (2, 2)
 
 
+def identity(optimizer):
+    """A model whose loss is its input."""
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="ones")])
+    model.compile(optimizer, loss=lambda y, outputs: keras.ops.mean(outputs), run_eagerly=True)
+    return model
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_a_task_says_whether_samples_are_shuffled(shuffle, run):
+    numbers = np.arange(8, dtype="float32")[:, None]
+    task = Task("numbers", identity, (numbers, numbers), batch_size=1, shuffle=shuffle)
+    [order] = run(["sgd(0.0)"], task, epochs=2, seeds=1).by_step("sgd(0.0)", "loss")
+    assert sorted(order) == sorted([*range(8)] * 2)
+    assert (order.tolist() == [*range(8)] * 2) is not shuffle
+
+
 def test_one_that_diverges_is_said_to_and_the_others_go_on(run, tmp_path, monkeypatch):
     monkeypatch.setattr(stepwrap.experiments.step_trace, "LOSSES_TO_GIVE_UP", 2)
     wild = "sgd(1e38)"
@@ -361,6 +377,7 @@ def wider(optimizer):
         (dict(train=(X[:8] + 1, Y[:8])), r"run \(training data: not the same\)"),
         (dict(train=(X[:8], 1 - Y[:8])), r"run \(training data: not the same\)"),
         (dict(test=None), r"run \(test data: not the same\)"),
+        (dict(shuffle=False), r"run \(training data: not the same\)"),
     ],
 )
 def test_another_model_or_other_data_are_another_run(changed, what, run, trained):
@@ -692,6 +709,7 @@ def test_an_error_in_training_says_where_it_happened(run, monkeypatch):
         ("model", keras.Sequential(), TypeError, "`model` must be a function"),
         ("epochs", 0, ValueError, "`epochs`.*epochs=0"),
         ("batch_size", 1.5, TypeError, "`batch_size`.*batch_size=1.5"),
+        ("shuffle", 1, TypeError, "`shuffle`.*shuffle=1"),
     ],
 )
 def test_a_task_that_makes_no_sense_is_refused(argument, value, error, message):

@@ -94,8 +94,6 @@ def test_the_arguments_of_the_mix_are_the_published_ones():
 def test_what_was_published_is_of_optimizers_that_are_trained():
     assert set(l4_mnist.PUBLISHED) <= set(l4_mnist.STACKS)
     assert set(l4_mnist_cnn.PUBLISHED) <= set(l4_mnist_cnn.STACKS)
-    assert set(mix_mnist.PUBLISHED) <= set(mix.STACKS)
-    assert set(mix_cifar.PUBLISHED) == set(mix.STACKS)
 
 
 def accuracies(*values):
@@ -134,14 +132,55 @@ def test_the_table_of_regression_has_medians_and_the_lowest():
     assert row == ["sgd(4e-5)", "narrow", "9.0e+00", "6.0e+00", "2.0e+00"]
 
 
-def test_the_table_of_a_mix_has_the_published_number_in_its_last_column():
+def test_the_table_of_a_mix_has_losses_and_the_test_accuracy():
     names = ["sgd(1e-3)", "rmsprop(1e-3)"]
-    rows = mix.rows(comparison(names, [accuracies(0.5, 0.7, 0.9)]), [2, 3], {"SGD": "0.95"})
+    rows = mix.rows(comparison(names, [accuracies(0.5, 0.7, 0.9)]), [2, 3])
     assert rows == [
-        ["sgd(1e-3)", "SGD", "1.0", "0.50", "90.0", "0.95"],
-        ["rmsprop(1e-3)", "RMSprop", "1.0", "0.50", "90.0", "–"],
+        ["sgd(1e-3)", "SGD", "1.0", "0.50", "90.0"],
+        ["rmsprop(1e-3)", "RMSprop", "1.0", "0.50", "90.0"],
     ]
-    assert len(mix.columns([2, 3], "there")) == len(rows[0])
+    assert len(mix.columns([2, 3])) == len(rows[0])
+
+
+def test_what_the_picture_of_mnist_has_stands_below_the_run_on_as_many_images():
+    long = {"loss": np.linspace(1, 0.01, 100), "val_accuracy": np.full(100, 0.9)}
+    compared = comparison(["adam(1e-3)", "sgd(1e-3, momentum=0.99)"], [long])
+    assert mix_mnist.table_rows(compared, 8_192, [20, 100])[:2] == [
+        ["adam(1e-3)", "Adam, 8,192 images", "0.81", "0.010", "90.0"],
+        ["published", "Adam, 8,192 images", "≈ 0.072", "≈ 0.00086", "–"],
+    ]
+    assert mix_mnist.table_rows(compared, 4_096, [20, 100]) == [
+        ["adam(1e-3)", "Adam", "0.81", "0.010", "90.0"],
+        ["sgd(1e-3, momentum=0.99)", "SGD w/ momentum", "0.81", "0.010", "90.0"],
+        ["published", "SGD w/ momentum", "–", "≈ 0.037", "–"],
+    ]
+
+
+def test_the_points_of_mnist_are_of_stacks_that_are_trained_on_as_many_images():
+    for images, (labels, _) in mix_mnist.TRAINED.items():
+        assert set(mix_mnist.PUBLISHED[images]) <= set(labels)
+        for points in mix_mnist.points(images):
+            assert points.name in mix.STACKS.values()
+            assert len(points.x) == len(points.y)
+
+
+def test_every_optimizer_of_cifar_has_a_published_curve_at_its_true_epochs():
+    assert {curve.label for curve in mix_cifar.CURVES} == set(mix.STACKS)
+    assert mix_cifar.read_off("RAdamW") == (
+        "1.12 (1), 0.87 (2), 0.5 (5), 0.2 (10), 0.07 (15), 0.06 (20), 0.03 (30)"
+    )
+    assert mix_cifar.read_off("SGDW") == (
+        "1.1 (1.7), 0.78 (3.4), 0.45 (8.5), 0.16 (17), 0.05 (25.5), 0 (34), 0 (51) †"
+    )
+
+
+def test_the_points_of_cifar_end_with_the_run_and_above_zero():
+    for points in mix_cifar.points(31):
+        assert points.name in mix.STACKS.values()
+        shown = [x for x, y in zip(points.x, points.y, strict=True) if np.isfinite(y)]
+        assert shown and max(shown) <= 31
+    [sgdw] = [one for one in mix_cifar.points(31) if one.name == mix.STACKS["SGDW"]]
+    np.testing.assert_array_equal(sgdw.y, [1.1, 0.78, 0.45, 0.16, 0.05, np.nan, np.nan])
 
 
 @pytest.mark.parametrize(
@@ -171,7 +210,7 @@ def test_tables_say_what_diverged():
     short = {"loss": [1.0, np.nan], "val_accuracy": [0.5, np.nan], "seconds": [1.0, 1.0]}
     diverged = comparison(["adam(1e-3)"], [short], diverged_at=7)
     assert l4.rows(diverged, [1, 2])[0] == ["adam(1e-3)", "1.0", "diverged", "50.0", "diverged"]
-    assert mix.rows(diverged, [2], {})[0][2:4] == ["diverged", "diverged"]
+    assert mix.rows(diverged, [2])[0][2:4] == ["diverged", "diverged"]
     assert l4_mnist_cnn.rows(diverged, [2], 1)[0][1] == "diverged"
     assert cells.number(np.array([1.0, np.inf, np.nan])) == "2 of 3 diverged"
     steps = [{"loss": [2.0, np.inf]}]

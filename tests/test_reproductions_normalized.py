@@ -15,13 +15,23 @@ pytest.importorskip("matplotlib")
 import rich.console
 
 from stepwrap.experiments import Comparison, Record
+from stepwrap.experiments.pictures import Published
 from stepwrap.experiments.reproductions import catalogue
 from stepwrap.experiments.reproductions.laboratory import Laboratory
 from stepwrap.experiments.reproductions.learning_rate_demo import experiment as learning_rate_demo
+from stepwrap.experiments.reproductions.learning_rate_demo.fitted_lines import Fit
 from stepwrap.experiments.reproductions.normalized_cifar import experiment as normalized_cifar
 from stepwrap.experiments.reproductions.normalized_convex import experiment as normalized_convex
+from stepwrap.experiments.reproductions.normalized_convex.adaptive import AdaptiveNormalizedSGD
 from stepwrap.experiments.reproductions.normalized_mlp import experiment as normalized_mlp
-from stepwrap.experiments.reproductions.stages import Published, Stages, columns, rows
+from stepwrap.experiments.reproductions.stages import (
+    PublishedRun,
+    Stages,
+    columns,
+    every_epoch,
+    panels,
+    rows,
+)
 
 
 def of_steps(losses, diverged_at=None):
@@ -42,7 +52,7 @@ def of_epochs(accuracies, diverged_at=None):
 
 
 def convex(courses):
-    """All stacks at two learning rates, from two seeds; the others fall from 10 to 1."""
+    """All stacks at two learning rates, from two seeds; the others fall from 10 to 1, or to 3."""
     stacks = [
         normalized_convex.at(template, rate)
         for template in normalized_convex.STACKS
@@ -76,14 +86,23 @@ def test_what_was_published_stands_below_its_own_row():
         False,
         {"adam(LR)": [*map(of_epochs, accuracies)], "sgd(LR)": [*map(of_epochs, accuracies)]},
     )
-    published = {"sgd(LR)": Published((0.25, 0.5, 0.75), (1.5, 0.625, 2.5), 99)}
+    published = {
+        "sgd(LR)": PublishedRun(
+            {
+                "val_accuracy": every_epoch("0.25 0.1 0.5 0.2 0.3 0.75"),
+                "loss": {1: 3.0, 6: 1.5},
+                "accuracy": {6: 0.625},
+            },
+            99,
+        )
+    }
     own = ["20.0 % ± 10.0", "20.0 % ± 0.0", "60.0 % ± 10.0", "–"]
     own += ["2.70 ± 0", "30.0 % ± 5.0", "4.70 ± 0", "200"]
     table = rows(comparison, 2, 1000, published, most_stages=3)
     assert table == [
         ["adam(LR)", *own],
         ["sgd(LR)", *own],
-        ["published", "25.0 %", "50.0 %", "75.0 %", "–", "1.500", "62.5 %", "2.500", "≈ 99"],
+        ["published", "25.0 %", "50.0 %", "75.0 %", "–", "1.500", "62.5 %", "–", "≈ 99"],
     ]
     assert {len(row) for row in table} == {len(columns(3))}
 
@@ -94,13 +113,36 @@ def test_a_row_of_what_diverged_says_so():
     assert row == ["sgd(LR)", *["diverged"] * 6, "–"]
 
 
-@pytest.mark.parametrize("experiment", [normalized_mlp, normalized_cifar])
-def test_a_published_accuracy_for_the_first_epoch_and_every_stage(experiment):
-    parts = getattr(experiment, "PARTS", None) or {"": experiment.STAGES}
-    for stages in parts.values():
-        for stack in stages.stacks:
-            published = experiment.PUBLISHED[stack]
-            assert len(published.test_accuracies) == 1 + len(stages.learning_rates)
+def test_what_was_published_is_beside_the_curves_of_the_same_quantity():
+    comparison = Comparison("task", 2, False, {"sgd(LR)": [of_epochs([0.1, 0.2])]})
+    published = {"sgd(LR)": PublishedRun({"loss": {2: 1.5}})}
+    loss, *others = panels([comparison], published, "the source")
+    assert loss.published == [Published("sgd(LR)", [2], [1.5], "the source")]
+    assert [panel.published for panel in others] == [[], [], []]
+
+
+def parts(experiment):
+    return {
+        "mlp": [
+            (normalized_mlp.PORT_PARTS, normalized_mlp.PORT),
+            (normalized_mlp.ORIGINAL_PARTS, normalized_mlp.ORIGINAL),
+        ],
+        "cifar": [
+            (normalized_cifar.PORT_PARTS, normalized_cifar.PORT),
+            (normalized_cifar.ORIGINAL_PARTS, normalized_cifar.ORIGINAL),
+            (normalized_cifar.NORM_PARTS, normalized_cifar.NORMS),
+        ],
+    }[experiment]
+
+
+@pytest.mark.parametrize(("experiment", "epochs"), [("mlp", 10), ("cifar", 15)])
+def test_published_runs_are_as_long_as_their_stages(experiment, epochs):
+    for stages_of_parts, published in parts(experiment):
+        for stages in stages_of_parts.values():
+            for stack in stages.stacks:
+                assert published[stack].epochs == epochs * stages.count
+                for curve in published[stack].curves.values():
+                    assert len(curve) in (1, 5, 6, 7, epochs * stages.count)
 
 
 # normalized-convex.
@@ -119,12 +161,13 @@ def test_the_quadratic_on_the_published_scale_with_what_was_published():
     assert list(own) == [*normalized_convex.STACKS]
 
     def below(template):
-        return table[own[template] :][:3]
+        return table[own[template] :][:4]
 
     assert below("adam(LR)") == [
         ["adam(LR)", "2.0 ± 1.0", "2.0 ± 1.0"],
         ["seed 0, published scale", "−452.1", "−452.1"],
         ["published", "≈ −102", "≈ −382"],
+        ["original", "≈ −136", "≈ −613"],
     ]
     assert below("rmsprop(LR)")[:2] == [
         ["rmsprop(LR)", "2.0 ± 1.0", "200.0 ± 0.0"],
@@ -133,6 +176,7 @@ def test_the_quadratic_on_the_published_scale_with_what_was_published():
     assert below("sgd(LR, momentum=0.9)") == [
         ["sgd(LR, momentum=0.9)", "2.0 ± 1.0", "diverged"],
         ["seed 0, published scale", "−452.1", "diverged"],
+        ["original", "≈ −397", "not converged"],
     ]
 
 
@@ -147,26 +191,78 @@ def test_the_course_on_the_quadratic_is_the_range_of_stretches():
     np.testing.assert_allclose(curve.values, expected, rtol=1e-12)
 
 
+def test_published_values_stand_at_the_last_step_and_in_the_dependence_on_the_learning_rate():
+    comparison = convex({})
+    panel = normalized_convex.convergence(comparison, 0.1)
+    [rmsprop] = [one for one in panel.published if one.name == "rmsprop(LR)"]
+    assert (rmsprop.x, list(rmsprop.y)) == ([20], [-242])
+    of_seed_0, of_seed_1 = (
+        normalized_convex.dependence(comparison, seed, (0.005, 0.1)) for seed in (0, 1)
+    )
+    [sgd] = [one for one in of_seed_0.published if one.name == normalized_convex.NORMALIZED_SGD]
+    assert sgd.x == [0.001, 0.005, 0.01, 0.03, 0.05, 0.05, 0.1, 0.1]
+    assert sgd.y[1] == pytest.approx(-404 - normalized_convex.PUBLISHED_MINIMUM)
+    assert of_seed_1.published == []
+
+
+def test_the_first_run_stands_above_what_is_printed():
+    values = np.arange(1500.0)
+    comparison = Comparison(
+        "quadratic", 15, True, {normalized_convex.FIRST_RUN: [of_steps(values)]}
+    )
+    own, printed = normalized_convex.first_run_rows(comparison)
+    assert own[:3] == [normalized_convex.FIRST_RUN, "−453.0821", "−354.0821"]
+    assert printed[:3] == ["printed", "94.4129", "−186.5157"]
+    assert len(own) == len(printed) == 17
+
+
+def test_the_adaptive_optimizer_follows_its_formula():
+    generator = np.random.default_rng(0)
+    start, gradients = generator.normal(size=5), generator.normal(size=(4, 5))
+    variable = keras.Variable(start.astype("float32"))
+    optimizer = AdaptiveNormalizedSGD(0.1, rate_update=0.5, momentum=0.9, momentum_update=0.25)
+    x, average, before, rate, momentum = start, 0, np.zeros(5), 0.1, 0.9
+    for gradient in gradients:
+        optimizer.apply([keras.ops.convert_to_tensor(gradient.astype("float32"))], [variable])
+        average = momentum * average + gradient
+        x = x - rate * average / (np.std(average) + 1e-6)
+        lengths = np.linalg.norm(gradient) * np.linalg.norm(before)
+        cosine = gradient @ before / lengths if lengths else 0
+        rate = np.clip(rate * (1 + 0.5 * cosine), 1e-6, 0.5)
+        momentum = np.clip(0.75 * momentum - 0.25 * cosine, 0, 1)
+        before = gradient
+        np.testing.assert_allclose(keras.ops.convert_to_numpy(variable), x, rtol=1e-5, atol=1e-6)
+
+
 # learning-rate-demo.
 
 
-def test_the_table_has_the_loss_after_a_step():
-    records = [of_steps(np.arange(600.0)), of_steps(np.arange(600.0) + 2)]
-    [row] = learning_rate_demo.table_rows(Comparison("line", 6, True, {"sgd": records}))
-    assert row[:5] == ["sgd", "2.00 ± 1", "3.00 ± 1", "6.00 ± 1", "11.0 ± 1"]
+def test_the_table_has_the_loss_after_a_step_and_the_last_line():
+    records = [of_steps(np.arange(200.0))]
+    fits = [Fit("sgd(0.1)", [(0.0, 0.0), (3.0, 4.0)]), Fit("sgd | l4", [(5.0, 6.0)])]
+    comparison = Comparison("line", 2, True, {fit.name: records for fit in fits})
+    losses = ["0.0000", "1.0000", "2.0000", "5.0000", "10.0000", "100.0000"]
+    exact = ["12.7681", "7.2542", "4.1346", "0.8044", "0.1047", "0.0145"]
+    assert learning_rate_demo.table_rows(comparison, fits) == [
+        ["sgd(0.1)", *losses, "3.0000", "4.0000"],
+        ["published code", *exact, "1.7600", "1.1406"],
+        ["sgd | l4", *losses, "5.0000", "6.0000"],
+    ]
 
 
-def test_the_lines_are_those_of_gradient_descent():
+@pytest.mark.parametrize("stack", learning_rate_demo.EXACT)
+def test_gradient_descent_is_that_of_the_published_code(stack):
     keras.utils.set_random_seed(0)
-    x, y = learning_rate_demo.random_points()
-    slope = intercept = 0.0
-    expected = []
-    for _ in range(learning_rate_demo.STEPS):
-        error = slope * x + intercept - y
-        slope -= 0.1 * np.mean(2 * error * x)
-        intercept -= 0.1 * np.mean(2 * error)
-        expected.append((slope, intercept))
-    np.testing.assert_allclose(learning_rate_demo.fitted("sgd(0.1)"), expected, rtol=1e-5)
+    x, y, start = learning_rate_demo.random_instance()
+    lines = [start, *learning_rate_demo.fitted(stack)]
+    exact_losses, exact_line = learning_rate_demo.EXACT[stack]
+    losses = [
+        np.mean((lines[step][0] * x + lines[step][1] - y) ** 2)
+        for step in learning_rate_demo.TABLE_STEPS
+    ]
+    half_a_digit = 5.5e-5  # of what is printed, and the rounding of float32
+    np.testing.assert_allclose(losses, exact_losses, rtol=0, atol=half_a_digit)
+    np.testing.assert_allclose(lines[-1], exact_line, rtol=0, atol=half_a_digit)
 
 
 def test_learning_rate_demo(tmp_path):

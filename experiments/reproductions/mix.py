@@ -5,11 +5,11 @@ Published in github.com/nicklashansen/neural-net-optimization.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from .. import tables
 from ..comparison import Comparison
-from ..pictures import Panel, grouped
+from ..pictures import Panel, Published
 from ..report import curves_by_epoch
 from . import cells
 
@@ -41,30 +41,33 @@ STACKS = {
 }
 
 
-def columns(shown: list[int], published: str) -> list[str]:
-    """The headings of `rows`; the last is what was published."""
+def columns(shown: list[int]) -> list[str]:
+    """The headings of `rows`."""
     losses = (f"loss, epoch {epoch}" for epoch in shown)
-    return ["optimizer", "called there", *losses, "test accuracy (%)", published]
+    return ["optimizer", "called there", *losses, "test accuracy (%)"]
 
 
-def rows(comparison: Comparison, shown: list[int], published: Mapping[str, str]) -> list[list[str]]:
-    """For each optimizer its training loss at these epochs, and beside it what was published."""
-    called = {stack: label for label, stack in STACKS.items()}
-    rows = []
-    for name in comparison.records:
-        losses = comparison.by_epoch(name, "loss")[:, [epoch - 1 for epoch in shown]]
-        rows.append(
-            [
-                name,
-                called[name],
-                *map(cells.number, losses.T),
-                cells.percentage(comparison.final(name, "val_accuracy")),
-                published.get(called[name], "–"),
-            ]
-        )
-    return rows
+def label(stack: str) -> str:
+    """What an optimizer is called there."""
+    return next(label for label, text in STACKS.items() if text == stack)
 
 
-def panels(comparison: Comparison) -> list[Panel]:
-    """The training loss, a panel for each base optimizer, with the others behind in grey."""
-    return grouped(Panel(curves_by_epoch(comparison, "loss"), "epoch", tables.NAMES["loss"]))
+def rows(comparison: Comparison, shown: list[int]) -> list[list[str]]:
+    """For each optimizer its training loss at these epochs, and the test accuracy at the end."""
+    return [
+        [
+            name,
+            label(name),
+            *map(
+                cells.number, comparison.by_epoch(name, "loss")[:, [epoch - 1 for epoch in shown]].T
+            ),
+            cells.percentage(comparison.final(name, "val_accuracy")),
+        ]
+        for name in comparison.records
+    ]
+
+
+def panel(comparison: Comparison, published: Sequence[Published], title: str = "") -> Panel:
+    """The training loss, with points of the published curves."""
+    curves = curves_by_epoch(comparison, "loss")
+    return Panel(curves, "epoch", tables.NAMES["loss"], title, published=published)

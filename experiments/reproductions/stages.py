@@ -10,9 +10,10 @@ import numpy as np
 
 from .. import tables
 from ..comparison import Comparison
-from ..pictures import Panel
+from ..pictures import Panel, Published
 from ..report import curves_by_epoch
-from .laboratory import Length
+from ..task import Task
+from .laboratory import Laboratory, Length
 
 ABOUT_COLUMNS = (
     "Test accuracy after the first epoch and after each stage, everything else at the end."
@@ -32,32 +33,49 @@ class Stages:
     stacks: Sequence[str]
     learning_rates: Sequence[float]
 
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.learning_rates)
+
     def length(self, epochs: int, seeds: int, samples: int) -> Length:
         """How long training takes with so many epochs in each stage."""
-        return Length(epochs * len(self.learning_rates), seeds, samples)
+        return Length(epochs * self.count, seeds, samples)
 
     def with_schedules(self, length: Length, batch_size: int) -> dict[str, str]:
         """By text with `LR`, the text with a schedule in its place."""
-        steps = length.epochs // len(self.learning_rates) * math.ceil(length.samples / batch_size)
+        steps = length.epochs // self.count * math.ceil(length.samples / batch_size)
         # Keras counts steps from 0, and a boundary is the last step of a stage.
-        boundaries = [steps * number - 1 for number in range(1, len(self.learning_rates))]
+        boundaries = [steps * number - 1 for number in range(1, self.count)]
         schedule = f"piecewise_constant_decay({boundaries}, {list(self.learning_rates)})"
         return {stack: stack.replace("LR", schedule) for stack in self.stacks}
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedRun:
     """What was published of one optimizer.
 
     Args:
-        test_accuracies: After the first epoch, and at the end of each stage.
-        at_the_end: Training loss, training accuracy and test loss.
-        microseconds: How long training took for each sample.
+        curves: By quantity, and in it by epoch. The last epoch is the end of the last stage.
+        microseconds: How long training took for each sample. Default: None, for not known.
     """
 
-    test_accuracies: Sequence[float]
-    at_the_end: tuple[float, float, float]
-    microseconds: int
+    curves: Mapping[str, Mapping[int, float]]
+    microseconds: int | None = None
+
+    @property
+    def epochs(self) -> int:
+        """How long it was."""
+        return max(epoch for curve in self.curves.values() for epoch in curve)
+
+    def at(self, quantity: str, epoch: int) -> float:
+        """The value after an epoch, NaN if that was not published."""
+        return self.curves.get(quantity, {}).get(epoch, math.nan)
+
+
+def every_epoch(values: str) -> dict[int, float]:
+    """A curve, from its values after each epoch with blanks between."""
+    return dict(enumerate(map(float, values.split()), 1))
 
 
 def columns(stages: int) -> list[str]:
@@ -77,7 +95,7 @@ def rows(
     comparison: Comparison,
     stages: int,
     samples: int,
-    published: Mapping[str, Published],
+    published: Mapping[str, PublishedRun],
     most_stages: int,
 ) -> list[list[str]]:
     """For each optimizer its own row, and below it what was published.
@@ -95,7 +113,7 @@ def rows(
         accuracies, others = _own(comparison, name, stages, samples)
         result.append([name, *accuracies, *spare, *others])
         if name in published:
-            accuracies, others = _published(published[name])
+            accuracies, others = _published(published[name], stages)
             result.append(["published", *accuracies, *spare, *others])
     return result
 
@@ -105,8 +123,8 @@ def _own(
 ) -> tuple[list[str], list[str]]:
     if comparison.divergences(name):
         return ["diverged"] * (stages + 1), ["diverged"] * 3 + ["–"]
-    ends = comparison.epochs // stages * np.arange(1, stages + 1)
-    accuracies = comparison.by_epoch(name, "val_accuracy")[:, [0, *(ends - 1)]]
+    ends = _ends(comparison.epochs // stages, stages)
+    accuracies = comparison.by_epoch(name, "val_accuracy")[:, [0, *(end - 1 for end in ends)]]
     at_the_end = [
         tables.mean_and_deviation(quantity, comparison.final(name, quantity))
         for quantity in ("loss", "accuracy", "val_loss")
@@ -118,27 +136,83 @@ def _own(
     )
 
 
-def _published(result: Published) -> tuple[list[str], list[str]]:
-    loss, accuracy, test_loss = result.at_the_end
+def _published(run: PublishedRun, stages: int) -> tuple[list[str], list[str]]:
+    length = run.epochs // stages
+    accuracies = [run.at("val_accuracy", epoch) for epoch in (1, *_ends(length, stages))]
+    loss, accuracy, test_loss = (
+        run.at(quantity, run.epochs) for quantity in ("loss", "accuracy", "val_loss")
+    )
     return (
-        [f"{100 * value:.1f} %" for value in result.test_accuracies],
+        [_known(100 * value, ".1f", " %") for value in accuracies],
         [
-            f"{loss:.3f}",
-            f"{100 * accuracy:.1f} %",
-            f"{test_loss:.3f}",
-            f"≈ {result.microseconds}",
+            _known(loss, ".3f"),
+            _known(100 * accuracy, ".1f", " %"),
+            _known(test_loss, ".3f"),
+            "–" if run.microseconds is None else f"≈ {run.microseconds}",
         ],
     )
 
 
-def panels(comparisons: Sequence[Comparison]) -> list[Panel]:
-    """Loss and accuracy, in training and on the test data."""
+def _ends(length: int, stages: int) -> list[int]:
+    """The last epochs of stages of that length."""
+    return [length * number for number in range(1, stages + 1)]
+
+
+def _known(value: float, form: str, unit: str = "") -> str:
+    return "–" if math.isnan(value) else f"{value:{form}}{unit}"
+
+
+def compare(
+    laboratory: Laboratory,
+    parts: Mapping[str, Stages],
+    task: Task,
+    full: Mapping[str, int],
+    fast: Mapping[str, int],
+) -> dict[str, Comparison]:
+    """Runs a comparison for each part, and returns them by its name.
+
+    Args:
+        laboratory: Where.
+        parts: By name.
+        task: What all of them train.
+        full: The arguments of `Stages.length`.
+        fast: Those with `--fast`.
+    """
+    return {
+        part: laboratory.compare(
+            part,
+            stages.with_schedules(
+                stages.length(**laboratory.choose(full=full, fast=fast)), task.batch_size
+            ),
+            task,
+            full=stages.length(**full),
+            fast=stages.length(**fast),
+        )
+        for part, stages in parts.items()
+    }
+
+
+def panels(
+    comparisons: Sequence[Comparison], published: Mapping[str, PublishedRun], source: str
+) -> list[Panel]:
+    """Loss and accuracy, in training and on the test data, with what was published as points.
+
+    Args:
+        comparisons: The results.
+        published: By optimizer.
+        source: What the legend calls it.
+    """
     return [
         Panel(
             [curve for comparison in comparisons for curve in curves_by_epoch(comparison, name)],
             "epoch",
             tables.heading(name),
             log_y=name.endswith("loss"),
+            published=[
+                Published(stack, list(run.curves[name]), list(run.curves[name].values()), source)
+                for stack, run in published.items()
+                if name in run.curves
+            ],
         )
         for name in QUANTITIES
     ]

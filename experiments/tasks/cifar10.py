@@ -29,7 +29,7 @@ def cifar_cnn(folder: pathlib.Path | None = None) -> Task:
     train, test = scaled(*data.load("cifar10", folder), shape=(32, 32, 3), lowest=-1)
     return Task(
         name="cifar-cnn",
-        model=lambda optimizer: compiled_classifier(_cnn(), optimizer),
+        model=_compiled_cnn,
         train=train,
         test=test,
         epochs=30,
@@ -49,7 +49,7 @@ def cifar_dropout_cnn(folder: pathlib.Path | None = None) -> Task:
     train, test = scaled(*data.load("cifar10", folder), shape=(32, 32, 3))
     return Task(
         name="cifar-dropout-cnn",
-        model=lambda optimizer: compiled_classifier(_dropout_cnn(), optimizer),
+        model=_compiled_dropout_cnn,
         train=train,
         test=test,
         epochs=30,
@@ -91,6 +91,14 @@ def _residual(name: str, folder: pathlib.Path | None, blocks: int) -> Task:
         epochs=100,
         batch_size=128,
     )
+
+
+def _compiled_cnn(optimizer: keras.optimizers.Optimizer) -> keras.Model:
+    return compiled_classifier(_cnn(), optimizer)
+
+
+def _compiled_dropout_cnn(optimizer: keras.optimizers.Optimizer) -> keras.Model:
+    return compiled_classifier(_dropout_cnn(), optimizer)
 
 
 def _cnn(filters: int = 64, depth: int = 4) -> keras.Model:

@@ -58,12 +58,19 @@ def mnist_deep_mlp(folder: pathlib.Path | None = None) -> Task:
     train, test = scaled(*data.load("mnist", folder), shape=(784,))
     return Task(
         name="mnist-deep-mlp",
-        model=lambda optimizer: compiled_classifier(_deep_mlp(), optimizer, xla=True),
+        model=compiled_deep_mlp,
         train=train,
         test=test,
         epochs=30,
         batch_size=128,
     )
+
+
+def compiled_deep_mlp(
+    optimizer: keras.optimizers.Optimizer, kernel_initializer: str = "he_normal"
+) -> keras.Model:
+    """The network of thirty layers, compiled with the optimizer."""
+    return compiled_classifier(_deep_mlp(kernel_initializer), optimizer, xla=True)
 
 
 def _cnn() -> keras.Model:
@@ -82,14 +89,14 @@ def _cnn() -> keras.Model:
     )
 
 
-def _deep_mlp(depth: int = 30) -> keras.Model:
+def _deep_mlp(kernel_initializer: str, depth: int = 30) -> keras.Model:
     model = keras.Sequential([keras.Input((784,))])
     for _ in range(depth):
         model.add(
             layers.Dense(
                 128,
                 activation="relu",
-                kernel_initializer="he_normal",
+                kernel_initializer=kernel_initializer,
                 kernel_regularizer=keras.regularizers.L2(1e-5),
             )
         )

@@ -1,1 +1,1 @@
-"""Ten steps of gradient descent at three learning rates, and with L4, which needs none."""
+"""A line through points by gradient descent at three learning rates, and with L4."""

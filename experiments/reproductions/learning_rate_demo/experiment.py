@@ -1,53 +1,70 @@
-"""Ten steps of gradient descent at three learning rates, and with L4, which needs none."""
+"""A line through points by gradient descent at three learning rates, and with L4, without one."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import keras
+import numpy as np
 
 from ....text import parse
-from ... import tables
 from ...comparison import Comparison
-from ...pictures import Panel
-from ...report import curves_by_step, over_seeds
+from ...pictures import Panel, Published
+from ...report import curves_by_step
 from ...tasks.full_batch import steps
-from ...tasks.linear_regression import linear_regression, random_points
+from ...tasks.linear_regression import linear_regression, random_instance
 from ..catalogue import reproduction
 from ..laboratory import Laboratory, Length
 from .fitted_lines import Fit, draw_fits
 
 STACKS = ("sgd(0.01)", "sgd(0.1)", "sgd(0.5)", "sgd | l4")
-STEPS = 10
-TABLE_STEPS = (1, 2, 5, 10, 100, 500)
+FIRST_STEPS = 10  # whose lines are drawn
+STEPS = 100
+TABLE_STEPS = (0, 1, 2, 5, 10, 100)
+# What the published code gives in NumPy: losses after these steps, slope and intercept at the end.
+EXACT: Mapping[str, tuple[Sequence[float], Sequence[float]]] = {
+    "sgd(0.01)": ((12.7681, 12.1465, 11.5553, 9.9499, 7.7572, 0.1460), (1.0880, 1.1898)),
+    "sgd(0.1)": ((12.7681, 7.2542, 4.1346, 0.8044, 0.1047, 0.0145), (1.7600, 1.1406)),
+    "sgd(0.5)": ((12.7681, 0.7980, 0.1036, 0.0441, 0.0270, 0.0099), (1.9928, 1.0227)),
+}
+# One more than the 100 steps: what is recorded of a step is the loss before it.
+LENGTH = Length(epochs=2, seeds=1)
 
 
 @reproduction("learning-rate-demo")
 def learning_rate_demo(laboratory: Laboratory) -> None:
-    """Ten steps on a line through points at three learning rates, and with L4."""
+    """A hundred steps on a line through points at three learning rates, and with L4."""
     comparison = laboratory.compare(
-        "linear-regression",
-        STACKS,
-        "linear-regression",
-        full=Length(epochs=10),
-        fast=Length(epochs=6, seeds=1),
+        "linear-regression", STACKS, "linear-regression", full=LENGTH, fast=LENGTH
     )
+    fits = [Fit(stack, fitted(stack)) for stack in STACKS]
     points = "y = 2x + 1 + noise, 100 points"
     laboratory.table(
         "learning_rate_demo",
-        f"{points}: mean squared error, {over_seeds(comparison, 'mean ± standard deviation')}.",
-        ["optimizer", *(f"step {step}" for step in TABLE_STEPS)],
-        table_rows(comparison),
+        f"{points}: mean squared error after steps, and the line after {STEPS}. Below it, what "
+        "follows exactly from the published code.",
+        ["optimizer", *(f"loss, step {step}" for step in TABLE_STEPS), "slope", "intercept"],
+        table_rows(comparison, fits),
     )
     keras.utils.set_random_seed(0)
+    x, y, _ = random_instance()
     draw_fits(
-        random_points(),
-        [Fit(stack, fitted(stack)) for stack in STACKS],
-        laboratory.caption(f"{points}: the line after each of {STEPS} steps"),
+        (x, y),
+        fits,
+        FIRST_STEPS,
+        laboratory.caption(f"{points}: the line after each of {FIRST_STEPS} steps, and after 100"),
         laboratory.output / "learning_rate_demo",
     )
     laboratory.picture(
         "learning_rate_demo_loss",
         [
-            Panel(curves_by_step(comparison, "loss"), "step", "mean squared error", log_x=True),
+            Panel(
+                curves_by_step(comparison, "loss"),
+                "step",
+                "mean squared error",
+                log_x=True,
+                published=exact_points(),
+            ),
             Panel(
                 curves_by_step(comparison, "learning_rate"),
                 "step",
@@ -55,7 +72,7 @@ def learning_rate_demo(laboratory: Laboratory) -> None:
                 log_x=True,
             ),
         ],
-        f"{points}, {over_seeds(comparison, 'mean and range')}",
+        f"{points}: the loss before each step",
     )
 
 
@@ -83,11 +100,24 @@ class WeightReader(keras.callbacks.Callback):
         self.weights.append((slope, intercept))
 
 
-def table_rows(comparison: Comparison) -> list[list[str]]:
-    """For each optimizer the loss after some of the steps."""
-    at = list(TABLE_STEPS)  # what is recorded of a step is the loss before it
+def table_rows(comparison: Comparison, fits: Sequence[Fit]) -> list[list[str]]:
+    """For each optimizer losses and the last line, and below it the exact ones."""
     rows = []
-    for name in comparison.records:
-        losses = comparison.by_step(name, "loss")[:, at]
-        rows.append([name, *(tables.mean_and_deviation("loss", column) for column in losses.T)])
+    for fit in fits:
+        losses = comparison.by_step(fit.name, "loss")[0, list(TABLE_STEPS)]
+        rows.append([fit.name, *_written(losses, fit.lines[-1])])
+        if fit.name in EXACT:
+            rows.append(["published code", *_written(*EXACT[fit.name])])
     return rows
+
+
+def _written(losses: Sequence[float], line: Sequence[float]) -> list[str]:
+    return [f"{number:.4f}" for number in (*losses, *line)]
+
+
+def exact_points() -> list[Published]:
+    """The exact losses, each beside the step before which it is recorded."""
+    before = np.array(TABLE_STEPS) + 1
+    return [
+        Published(name, before, losses, "published code") for name, (losses, _) in EXACT.items()
+    ]

@@ -1,4 +1,4 @@
-"""Lines through points, a panel for each optimizer; the later a line, the darker it is."""
+"""Lines through points, a panel for each optimizer; later lines are less transparent."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from ...pictures import Panel
 from ...pictures.frames import INK, frame
 
 POINTS = "#b5b5b5"
-TRUE_LINE = "#b3541e"
-DARK_TO_LIGHT = matplotlib.colormaps["Blues_r"]
-X = np.array([-1.0, 1.0])
+FIRST = "#1f4fbf"
+LAST = "#d62728"
+X = np.array([0.0, 1.0])
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,21 @@ class Fit:
 
 
 def draw_fits(
-    points: tuple[np.ndarray, np.ndarray], fits: Sequence[Fit], title: str, path: pathlib.Path
+    points: tuple[np.ndarray, np.ndarray],
+    fits: Sequence[Fit],
+    first: int,
+    title: str,
+    path: pathlib.Path,
 ) -> None:
-    """Draws and saves a picture; path has no suffix, and gets .png and .svg."""
+    """Draws and saves a picture.
+
+    Args:
+        points: x and y.
+        fits: What has a panel each.
+        first: How many lines are drawn from the beginning; the last one is drawn besides.
+        title: Stands above.
+        path: Has no suffix, and gets .png and .svg.
+    """
     columns, rows = 2, math.ceil(len(fits) / 2)
     figure = Figure(figsize=(9.6, 3.6 * rows), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
@@ -48,40 +60,20 @@ def draw_fits(
     for axes, fit in zip(panels, fits, strict=False):
         frame(axes, Panel([], "x", "y", fit.name, sweep=True))
         axes.plot(*points, "o", color=POINTS, markersize=2.5)
-        _draw_lines(axes, fit.lines)
+        _draw_lines(axes, fit.lines, first)
+    panels[0].legend(fontsize=9, labelcolor=INK, framealpha=0.8, edgecolor="none")
     figure.savefig(path.with_suffix(".png"))
     with matplotlib.rc_context({"svg.hashsalt": title}):  # else every file has other identifiers
         figure.savefig(path.with_suffix(".svg"), metadata={"Date": None, "Title": title})
 
 
-def _draw_lines(axes: Axes, lines: Sequence[tuple[float, float]]) -> None:
-    shades = DARK_TO_LIGHT(np.linspace(0.75, 0, len(lines)))
-    for (slope, intercept), shade in zip(lines, shades, strict=True):
-        axes.plot(X, slope * X + intercept, color=shade, linewidth=1.6)
-    axes.plot(X, 2 * X + 1, color=TRUE_LINE, linestyle=(0, (5, 3)), linewidth=1.6)
-    _name(axes, (0.3, 1.6), "2x + 1", TRUE_LINE, "right", (-12, 8))
-    for step in (1, len(lines)):
-        slope, intercept = lines[step - 1]
-        text = "step 1" if step == 1 else str(step)
-        _name(axes, (1, slope + intercept), text, INK, "left", (5, 0))
-    axes.set_xlim(-1.05, 1.32)
-
-
-def _name(
-    axes: Axes,
-    place: tuple[float, float],
-    text: str,
-    color: str,
-    alignment: str,
-    offset: tuple[float, float],
-) -> None:
-    axes.annotate(
-        text,
-        place,
-        xytext=offset,
-        textcoords="offset points",
-        color=color,
-        fontsize=10,
-        ha=alignment,
-        va="center",
+def _draw_lines(axes: Axes, lines: Sequence[tuple[float, float]], first: int) -> None:
+    for number, (slope, intercept) in enumerate(lines[:first], 1):
+        label = f"after each of the first {first} steps" if number == first else None
+        axes.plot(
+            X, slope * X + intercept, color=FIRST, alpha=number / first, linewidth=1.6, label=label
+        )
+    slope, intercept = lines[-1]
+    axes.plot(
+        X, slope * X + intercept, color=LAST, linewidth=1.8, label=f"after {len(lines)} steps"
     )

@@ -2,60 +2,101 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
+
+from ...comparison import Comparison
 from ...report import over_seeds
+from ...tasks.cifar10 import cifar_dropout_cnn
 from ..catalogue import reproduction
 from ..laboratory import Laboratory
-from ..stages import ABOUT_COLUMNS, Published, Stages, columns, panels, rows
+from ..stages import ABOUT_COLUMNS, PublishedRun, Stages, columns, compare, panels, rows
+from .published import (
+    ADAM,
+    MAX,
+    MIN_MAX,
+    MOMENTUM_SGD,
+    NORMS,
+    ORIGINAL,
+    PORT,
+    PORT_ADAM,
+    PORT_SGD,
+    STD,
+)
 
-NORMALIZED_SGD = "sgd(LR, momentum=0.9, nesterov=True) | normalized('l2')"
-NORMALIZED_ADAM = "adam(LR) | normalized('l2')"
-PARTS = {
-    "sgd": Stages(stacks=(NORMALIZED_SGD,), learning_rates=(0.01, 0.005, 0.001, 0.0001)),
-    "adam": Stages(stacks=(NORMALIZED_ADAM, "adam(LR)"), learning_rates=(0.001, 0.0005, 0.0001)),
+PORT_PARTS = {
+    "port-sgd": Stages((PORT_SGD,), (0.01, 0.005, 0.001, 0.0001)),
+    "port-adam": Stages((PORT_ADAM, ADAM), (0.001, 0.0005, 0.0001)),
 }
+STD_PART = "original-std"
+ORIGINAL_PARTS = {
+    STD_PART: Stages((STD,), (0.001, 0.0005, 0.0001, 0.00001)),
+    "original-adam": Stages((ADAM,), (0.001, 0.0005, 0.0001)),
+    "original-momentum": Stages((MOMENTUM_SGD,), (0.01, 0.005, 0.001)),
+}
+NORM_PARTS = {
+    "norms-max": Stages((MAX,), (0.005, 0.001, 0.0001, 0.00001)),
+    # Half of the published ones: the norm is about half of what has that name there.
+    "norms-min-max": Stages((MIN_MAX,), (0.0025, 0.0005, 0.00005, 0.000005)),
+}
+STAGES = PORT_PARTS | ORIGINAL_PARTS | NORM_PARTS
 MOST_STAGES = 4
-BATCH_SIZE = 128
-FULL = {"epochs": 15, "seeds": 3, "samples": 4_000}  # epochs of each stage
-FAST = {"epochs": 1, "seeds": 1, "samples": 1_000}
-PUBLISHED = {
-    NORMALIZED_SGD: Published(
-        (0.4031, 0.7272, 0.7811, 0.7925, 0.7954), (0.4927, 0.8239, 0.5953), 255
-    ),
-    NORMALIZED_ADAM: Published((0.5479, 0.7810, 0.8083, 0.8154), (0.1829, 0.9348, 0.6725), 280),
-    "adam(LR)": Published((0.5638, 0.7895, 0.8025, 0.8154), (0.2199, 0.9219, 0.6158), 280),
-}
+FULL = {"epochs": 15, "seeds": 1, "samples": 4_000}  # epochs of each stage
+FAST = {"epochs": 1, "seeds": 1, "samples": 128}
 
 
 @reproduction("normalized-cifar")
 def normalized_cifar(laboratory: Laboratory) -> None:
     """SGD and Adam with normalised gradients in a convolutional network on CIFAR-10."""
-    size = laboratory.choose(FULL, FAST)
-    comparisons, table_rows = [], []
-    for part, stages in PARTS.items():
-        comparison = laboratory.compare(
-            part,
-            stages.with_schedules(stages.length(**size), BATCH_SIZE),
-            "cifar-dropout-cnn",
-            full=stages.length(**FULL),
-            fast=stages.length(**FAST),
-        )
-        comparisons.append(comparison)
-        count = len(stages.learning_rates)
-        table_rows += rows(comparison, count, size["samples"], PUBLISHED, MOST_STAGES)
-    setting = (
-        f"CIFAR-10, a convolutional network, {size['samples']:,} samples, stages at LR = 0.01, "
-        "0.005, 0.001, 0.0001 (SGD) or 0.001, 0.0005, 0.0001 (Adam); epochs per stage: "
-        f"{size['epochs']}; "
+    task = cifar_dropout_cnn(laboratory.data)
+    port = compare(laboratory, PORT_PARTS, task, FULL, FAST)
+    _report(laboratory, "normalized_cifar", port, "the port, batches of 128", PORT)
+    task = dataclasses.replace(task, batch_size=32)
+    original = compare(laboratory, ORIGINAL_PARTS, task, FULL, FAST)
+    _report(
+        laboratory,
+        "normalized_cifar_original",
+        original,
+        "the original without momentum, batches of 32",
+        ORIGINAL,
     )
+    norms = compare(laboratory, NORM_PARTS, task, FULL, FAST)
+    _report(
+        laboratory,
+        "normalized_cifar_norms",
+        {STD_PART: original[STD_PART], **norms},  # 'std' is the same run as above
+        "three norms, batches of 32",
+        NORMS,
+    )
+
+
+def _report(
+    laboratory: Laboratory,
+    name: str,
+    comparisons: Mapping[str, Comparison],
+    setting: str,
+    published: Mapping[str, PublishedRun],
+) -> None:
+    """Writes table and picture of the comparisons of parts."""
+    size = laboratory.choose(full=FULL, fast=FAST)
+    setting = (
+        f"CIFAR-10, a convolutional network, {setting}, {size['samples']:,} images, epochs per "
+        f"stage: {size['epochs']}; "
+    )
+    any_of_them = next(iter(comparisons.values()))
     laboratory.table(
-        "normalized_cifar",
-        f"{setting}{over_seeds(comparisons[0], 'mean ± standard deviation')}. "
-        f"Published: 50,000 samples, epochs per stage: 15, 1 run. {ABOUT_COLUMNS}",
+        name,
+        f"{setting}{over_seeds(any_of_them, 'mean ± standard deviation')}. "
+        f"Published: 50,000 images, epochs per stage: 15, 1 run. {ABOUT_COLUMNS}",
         columns(MOST_STAGES),
-        table_rows,
+        [
+            row
+            for part, comparison in comparisons.items()
+            for row in rows(comparison, STAGES[part].count, size["samples"], published, MOST_STAGES)
+        ],
     )
     laboratory.picture(
-        "normalized_cifar",
-        panels(comparisons),
-        f"{setting}{over_seeds(comparisons[0], 'mean and range')}",
+        name,
+        panels(list(comparisons.values()), published, "published, 50,000 images"),
+        f"{setting}{over_seeds(any_of_them, 'mean and range')}",
     )

@@ -2,51 +2,81 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+from collections.abc import Mapping
+
+from ...comparison import Comparison
 from ...report import over_seeds
+from ...tasks.mnist import compiled_deep_mlp, mnist_deep_mlp
 from ..catalogue import reproduction
 from ..laboratory import Laboratory
-from ..stages import ABOUT_COLUMNS, Published, Stages, columns, panels, rows
+from ..stages import ABOUT_COLUMNS, PublishedRun, Stages, columns, compare, panels, rows
+from .published import ADAM, MOMENTUM_SGD, ORIGINAL, ORIGINAL_SGD, PORT, PORT_ADAM, PORT_SGD
 
-NORMALIZED_SGD = "sgd(LR, momentum=0.9, nesterov=True) | normalized('max')"
-NORMALIZED_ADAM = "adam(LR) | normalized('max')"
-STAGES = Stages(
-    stacks=(NORMALIZED_SGD, NORMALIZED_ADAM, "adam(LR)"), learning_rates=(0.01, 0.001, 0.0001)
-)
-BATCH_SIZE = 128
-PUBLISHED = {
-    NORMALIZED_SGD: Published((0.4698, 0.6691, 0.7566, 0.7722), (0.6827, 0.7489, 0.5782), 575),
-    NORMALIZED_ADAM: Published((0.7111, 0.7767, 0.9396, 0.9460), (0.4653, 0.9096, 0.3210), 670),
-    "adam(LR)": Published((0.4033, 0.7361, 0.9276, 0.9432), (0.5087, 0.9138, 0.3801), 670),
+RATES = (0.01, 0.001, 0.0001)
+PORT_PARTS = {"port": Stages((PORT_SGD, PORT_ADAM, ADAM), RATES)}
+ORIGINAL_PARTS = {
+    "original-sgd": Stages((ORIGINAL_SGD, MOMENTUM_SGD), RATES),
+    "original-adam": Stages((ADAM,), (0.005, 0.001, 0.0001)),
 }
+FULL = {"epochs": 10, "seeds": 1, "samples": 60_000}  # epochs of each stage
+FAST = {"epochs": 1, "seeds": 1, "samples": 640}
 
 
 @reproduction("normalized-mlp")
 def normalized_mlp(laboratory: Laboratory) -> None:
     """SGD and Adam with normalised gradients in 30 dense layers on MNIST."""
-    full = STAGES.length(epochs=10, seeds=2, samples=60_000)
-    fast = STAGES.length(epochs=1, seeds=1, samples=2_000)
-    length = laboratory.choose(full, fast)
-    stages = len(STAGES.learning_rates)
-    comparison = laboratory.compare(
-        "mnist-deep-mlp",
-        STAGES.with_schedules(length, BATCH_SIZE),
-        "mnist-deep-mlp",
-        full=full,
-        fast=fast,
-    )
-    setting = (
-        f"MNIST, 30 dense layers of 128, {length.samples:,} samples, stages at LR = 0.01, 0.001, "
-        f"0.0001; epochs per stage: {length.epochs // stages}; "
-    )
-    laboratory.table(
+    task = mnist_deep_mlp(laboratory.data)
+    compared = list(compare(laboratory, PORT_PARTS, task, FULL, FAST).values())
+    network = "MNIST, 30 dense layers of 128"
+    _report(
+        laboratory,
         "normalized_mlp",
-        f"{setting}{over_seeds(comparison, 'mean ± standard deviation')}. "
-        f"Published: 60,000 samples, epochs per stage: 10, 1 run. {ABOUT_COLUMNS}",
-        columns(stages),
-        rows(comparison, stages, length.samples, PUBLISHED, stages),
+        compared,
+        f"{network}, batches of 128, LR = 0.01, 0.001, 0.0001",
+        PORT,
+    )
+    task = dataclasses.replace(
+        task,
+        name="mnist-deep-mlp-glorot",
+        model=functools.partial(compiled_deep_mlp, kernel_initializer="glorot_uniform"),
+        batch_size=64,
+    )
+    compared = list(compare(laboratory, ORIGINAL_PARTS, task, FULL, FAST).values())
+    _report(
+        laboratory,
+        "normalized_mlp_original",
+        compared,
+        f"{network}, the original without momentum: batches of 64, LR = 0.01, 0.001, 0.0001, of "
+        "Adam 0.005, 0.001, 0.0001",
+        ORIGINAL,
+    )
+
+
+def _report(
+    laboratory: Laboratory,
+    name: str,
+    comparisons: list[Comparison],
+    setting: str,
+    published: Mapping[str, PublishedRun],
+) -> None:
+    """Writes table and picture of the comparisons."""
+    size = laboratory.choose(full=FULL, fast=FAST)
+    setting = f"{setting}, {size['samples']:,} images, epochs per stage: {size['epochs']}; "
+    laboratory.table(
+        name,
+        f"{setting}{over_seeds(comparisons[0], 'mean ± standard deviation')}. "
+        f"Published: 60,000 images, epochs per stage: 10, 1 run. {ABOUT_COLUMNS}",
+        columns(len(RATES)),
+        [
+            row
+            for comparison in comparisons
+            for row in rows(comparison, len(RATES), size["samples"], published, len(RATES))
+        ],
     )
     laboratory.picture(
-        "normalized_mlp",
-        panels([comparison]),
-        f"{setting}{over_seeds(comparison, 'mean and range')}",
+        name,
+        panels(comparisons, published, "published, 1 run"),
+        f"{setting}{over_seeds(comparisons[0], 'mean and range')}",
     )
