@@ -7,6 +7,8 @@ import pytest
 import stepwrap
 from stepwrap.core import stack
 from stepwrap.experiments import Comparison, Record
+from stepwrap.experiments.pictures import geometric_mean
+from stepwrap.experiments.report import curves_of_stretches
 from stepwrap.experiments.reproductions import cells, l4, mix
 from stepwrap.experiments.reproductions.l4_mnist import experiment as l4_mnist
 from stepwrap.experiments.reproductions.l4_mnist_cnn import experiment as l4_mnist_cnn
@@ -153,3 +155,12 @@ def test_tables_say_what_diverged():
     steps = [{"loss": [2.0, np.inf]}]
     (row,) = l4_regression.rows(comparison(["sgd(1)"], steps=steps, diverged_at=2), "A", [1, 2])
     assert row[2:] == ["2.0e+00", "diverged", "2.0e+00"]
+
+
+def test_stretches_may_have_means_in_log_space():
+    steps = [{"learning_rate": [1, 1e-4, 1e-2, 1e-2]}, {"learning_rate": [1, 1, 1e-6, np.nan]}]
+    (curve,) = curves_of_stretches(
+        comparison(["sgd(1)"], steps=steps), "learning_rate", geometric_mean, stretches=2
+    )
+    assert curve.x.tolist() == [1.5, 3.5]
+    np.testing.assert_allclose(curve.values, [[1e-2, 1e-2], [1, np.nan]], rtol=1e-12)
