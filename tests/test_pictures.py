@@ -464,6 +464,17 @@ def test_panels_with_the_same_axes_have_the_same_limits():
     assert not spare.axison
 
 
+@pytest.mark.parametrize("log_y", [True, False])
+def test_a_panel_may_have_limits_of_its_own(log_y):
+    panels = [
+        Panel([falling("adam")], "epoch", "loss", log_y=log_y, limits=(1e-8, 1e4)),
+        Panel([falling("sgd")], "epoch", "loss", log_y=log_y),
+    ]
+    first, second = figure_of(panels, "Title").axes
+    np.testing.assert_allclose(first.get_ylim(), (1e-8, 1e4), rtol=1e-12)
+    assert second.get_ylim()[1] < 10
+
+
 def test_the_background_is_grey_and_not_named():
     axes = one_panel(falling("adam"), background=[falling("sgd")])
     behind, _ = lines(axes)
