@@ -1,5 +1,7 @@
 """The reproductions of L4 and of the mixes: what they train, and their tables."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -129,10 +131,23 @@ def test_the_time_of_a_sample_is_the_median_of_all_epochs_but_the_first():
     ]
 
 
-def test_the_table_of_regression_has_medians_and_the_lowest():
+def test_the_table_of_regression_has_means_in_log_space_and_the_lowest():
     steps = [{"loss": [9, 1e-3, 5]}, {"loss": [9, 2, 6]}, {"loss": [9, 3, 70]}]
     (row,) = l4_regression.rows(comparison(["sgd(4e-5)"], steps=steps), "narrow", [1, 3])
-    assert row == ["sgd(4e-5)", "narrow", "9.0e+00", "6.0e+00", "2.0e+00"]
+    assert row == ["sgd(4e-5)", "narrow", "9.0e+00", "1.3e+01", "1.8e-01"]
+
+
+def test_what_the_notebook_has_of_regression_stands_below_our_own_row():
+    losses = [{"loss": np.full(3_000, 2.0)}]
+    names = list(l4_regression.NOTEBOOK)
+    rows = l4_regression.notebook_rows(
+        dataclasses.replace(comparison(names, steps=losses), epochs=3)
+    )
+    assert rows[:2] == [
+        ["sgd(1e-6)", "2.0e+00", "2.0e+00", "2.0e+00", "2.0e+00"],
+        ["in the notebook's picture", "~1.7e+03", "~7.5e+02", "~3.6e+02", "~2.6e+02"],
+    ]
+    assert rows[5] == ["in the notebook's picture", *["diverged"] * 4]
 
 
 def test_the_table_of_a_mix_has_the_published_number_in_its_last_column():
