@@ -95,7 +95,7 @@ def test_the_arguments_of_the_mix_are_the_published_ones():
 
 
 def test_what_was_published_is_of_optimizers_that_are_trained():
-    assert set(l4_mnist.PUBLISHED) <= set(l4_mnist.STACKS)
+    assert l4_mnist.NOTEBOOK_STACK in l4_mnist.L4_STACKS
     assert set(l4_mnist_cnn.PUBLISHED) <= set(l4_mnist_cnn.STACKS)
     assert set(mix_mnist.PUBLISHED) <= set(mix.STACKS)
     assert set(mix_cifar.PUBLISHED) == set(mix.STACKS)
@@ -119,6 +119,36 @@ def test_what_was_published_stands_below_its_own_row():
         ["adam(1e-3)", "2.0", "0.50", "50.0 ± 0.0", "85.0 ± 5.0"],
     ]
     assert all(len(row) == len(l4.columns([1, 3])) for row in rows)
+
+
+def test_table_2_stands_whole_below_our_own():
+    rows = l4.rows(
+        comparison(l4_mnist.STACKS, [accuracies(0.95, 0.96, 0.97)]), [1], l4_mnist.table_2()
+    )
+    assert [row[0] for row in rows[1::2]] == [
+        f"{name} in the paper" for name in ("L4Adam*", "L4Adam", "L4Mom*", "L4Mom", "Adam", "mSGD")
+    ]
+    assert [row[2] for row in rows[1::2]] == [
+        *("96.8 ± 0.2", "95.9 ± 0.7", "96.3 ± 0.4", "95.4 ± 0.5", "95.7 ± 0.3", "96.4 ± 0.5")
+    ]
+
+
+def test_a_rate_that_falls_to_zero_is_at_the_lower_edge():
+    steps = [{"learning_rate": [1, 1e-2, 0, 0], "loss": [1, 1, 0, 0]}]
+    of_steps = dataclasses.replace(comparison(["l4adam"], steps=steps), epochs=2)
+    assert l4.steps_per_epoch(of_steps) == 2
+    panel = l4.rate_panel(of_steps, 2)
+    assert panel.curves[0].x.tolist() == [0.5, 1, 1.5, 2]
+    np.testing.assert_allclose(panel.curves[0].values, [[1, 1e-2, 1e-8, 1e-8]], rtol=1e-12)
+    assert panel.limits == (1e-8, 1e4)
+
+
+def test_the_notebooks_losses_begin_at_epoch_0_and_end_at_0():
+    steps = [{"loss": [2.0, 1.0]}]
+    panel = l4_mnist.batch_loss_panel(comparison(["l4adam(fraction=0.25)"], steps=steps))
+    (points,) = panel.published
+    assert len(points.x) == len(points.y) == 23
+    assert (points.x[0], points.y[0]) == (0, 2.3026) and points.y[-1] == 0
 
 
 def test_the_time_of_a_sample_is_the_median_of_all_epochs_but_the_first():
