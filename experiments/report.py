@@ -12,7 +12,7 @@ import rich.console
 
 from . import tables
 from .comparison import Comparison, final_rows, headings, rows_by_epoch
-from .pictures import Curve, Panel, draw, grouped
+from .pictures import Center, Curve, Panel, draw, grouped
 from .run_folder import RunFolder
 
 POINTS = 150  # of a curve of single steps
@@ -127,21 +127,42 @@ def curves_by_epoch(comparison: Comparison, quantity: str) -> list[Curve]:
     ]
 
 
-def curves_by_step(comparison: Comparison, quantity: str) -> list[Curve]:
+def curves_by_step(comparison: Comparison, quantity: str, mean: Center = np.mean) -> list[Curve]:
     """The same by step: means of stretches of equal length.
 
     If the loss of a single step means something, values of single steps, ever further apart.
+
+    Args:
+        comparison: The results.
+        quantity: One of those that are recorded of every step.
+        mean: What is drawn of the steps of a stretch, such as `geometric_mean`. Default: `np.mean`.
+    """
+    if not comparison.full_batch:
+        return curves_of_stretches(comparison, quantity, mean)
+    curves = []
+    for name in comparison.records:
+        rows = comparison.by_step(name, quantity)
+        x = np.unique(np.geomspace(1, rows.shape[1], POINTS).round().astype(int))
+        curves.append(Curve(name, x, rows[:, x - 1], bool(comparison.divergences(name))))
+    return curves
+
+
+def curves_of_stretches(
+    comparison: Comparison, quantity: str, mean: Center = np.mean, stretches: int = STRETCHES
+) -> list[Curve]:
+    """Means of stretches of equal length, whether or not a single step means something.
+
+    Args:
+        comparison: The results.
+        quantity: One of those that are recorded of every step.
+        mean: What is drawn of the steps of a stretch, such as `geometric_mean`. Default: `np.mean`.
+        stretches: How many there are, at most. Default: 60.
     """
     curves = []
     for name in comparison.records:
         rows = comparison.by_step(name, quantity)
-        length = rows.shape[1]
-        if comparison.full_batch:
-            x = np.unique(np.geomspace(1, length, POINTS).round().astype(int))
-            values = rows[:, x - 1]
-        else:
-            stretches = np.array_split(np.arange(length), min(length, STRETCHES))
-            x = np.array([stretch.mean() + 1 for stretch in stretches])
-            values = np.stack([rows[:, stretch].mean(axis=1) for stretch in stretches], axis=1)
+        parts = np.array_split(np.arange(rows.shape[1]), min(rows.shape[1], stretches))
+        x = np.array([part.mean() + 1 for part in parts])
+        values = np.stack([mean(rows[:, part], axis=1) for part in parts], axis=1)
         curves.append(Curve(name, x, values, bool(comparison.divergences(name))))
     return curves

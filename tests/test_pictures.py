@@ -18,6 +18,7 @@ from stepwrap.experiments.pictures import (
     Published,
     draw,
     figure_of,
+    geometric_mean,
     grouped,
     labels,
     limits,
@@ -367,6 +368,24 @@ def test_many_steps_are_thinned_to_their_peaks_and_valleys():
     np.testing.assert_allclose([extents.y0, extents.y1], [values.min(), values.max()])
 
 
+def test_the_geometric_mean_is_the_mean_in_log_space():
+    values = np.array([[1e-3, 1e3], [1e-30, 1e-40], [np.nan, 1]])
+    np.testing.assert_allclose(geometric_mean(values, axis=1), [1, 1e-35, np.nan], rtol=1e-12)
+    np.testing.assert_allclose(geometric_mean(values[:2]), 10**-17.5, rtol=1e-12)
+
+
+def test_the_geometric_mean_falls_with_what_falls_to_zero():
+    falling = np.array([[1, 1], [1, 0], [0, 0]], "float32")
+    means = geometric_mean(falling, axis=1, floor=1e-8)
+    np.testing.assert_allclose(means, [1, 1e-4, 1e-8], rtol=1e-12)
+    assert geometric_mean(falling) > 0
+
+
+def test_a_line_may_be_the_geometric_mean():
+    axes = one_panel(curve("adam", [1, 1e-2], [1, 1e-4], [np.nan, np.nan]), center=geometric_mean)
+    np.testing.assert_allclose(lines(axes)[0].get_ydata(), [1, 1e-3], rtol=1e-12)
+
+
 # Limits
 
 
@@ -443,6 +462,17 @@ def test_panels_with_the_same_axes_have_the_same_limits():
     assert third.get_ylim() != first.get_ylim()
     assert [axes.get_ylabel() for axes in (first, second, third)] == ["loss", "", "test loss"]
     assert not spare.axison
+
+
+@pytest.mark.parametrize("log_y", [True, False])
+def test_a_panel_may_have_limits_of_its_own(log_y):
+    panels = [
+        Panel([falling("adam")], "epoch", "loss", log_y=log_y, limits=(1e-8, 1e4)),
+        Panel([falling("sgd")], "epoch", "loss", log_y=log_y),
+    ]
+    first, second = figure_of(panels, "Title").axes
+    np.testing.assert_allclose(first.get_ylim(), (1e-8, 1e4), rtol=1e-12)
+    assert second.get_ylim()[1] < 10
 
 
 def test_the_background_is_grey_and_not_named():

@@ -1,5 +1,7 @@
 """The reproductions of L4 and of the mixes: what they train, and their tables."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,8 @@ import pytest
 import stepwrap
 from stepwrap.core import stack
 from stepwrap.experiments import Comparison, Record
+from stepwrap.experiments.pictures import geometric_mean
+from stepwrap.experiments.report import curves_of_stretches
 from stepwrap.experiments.reproductions import cells, l4, mix
 from stepwrap.experiments.reproductions.l4_mnist import experiment as l4_mnist
 from stepwrap.experiments.reproductions.l4_mnist_cnn import experiment as l4_mnist_cnn
@@ -92,7 +96,7 @@ def test_the_arguments_of_the_mix_are_the_published_ones():
 
 
 def test_what_was_published_is_of_optimizers_that_are_trained():
-    assert set(l4_mnist.PUBLISHED) <= set(l4_mnist.STACKS)
+    assert l4_mnist.NOTEBOOK_STACK in l4_mnist.L4_STACKS
     assert set(l4_mnist_cnn.PUBLISHED) <= set(l4_mnist_cnn.STACKS)
 
 
@@ -116,6 +120,36 @@ def test_what_was_published_stands_below_its_own_row():
     assert all(len(row) == len(l4.columns([1, 3])) for row in rows)
 
 
+def test_table_2_stands_whole_below_our_own():
+    rows = l4.rows(
+        comparison(l4_mnist.STACKS, [accuracies(0.95, 0.96, 0.97)]), [1], l4_mnist.table_2()
+    )
+    assert [row[0] for row in rows[1::2]] == [
+        f"{name} in the paper" for name in ("L4Adam*", "L4Adam", "L4Mom*", "L4Mom", "Adam", "mSGD")
+    ]
+    assert [row[2] for row in rows[1::2]] == [
+        *("96.8 ± 0.2", "95.9 ± 0.7", "96.3 ± 0.4", "95.4 ± 0.5", "95.7 ± 0.3", "96.4 ± 0.5")
+    ]
+
+
+def test_a_rate_that_falls_to_zero_is_at_the_lower_edge():
+    steps = [{"learning_rate": [1, 1e-2, 0, 0], "loss": [1, 1, 0, 0]}]
+    of_steps = dataclasses.replace(comparison(["l4adam"], steps=steps), epochs=2)
+    assert l4.steps_per_epoch(of_steps) == 2
+    panel = l4.rate_panel(of_steps, 2)
+    assert panel.curves[0].x.tolist() == [0.5, 1, 1.5, 2]
+    np.testing.assert_allclose(panel.curves[0].values, [[1, 1e-2, 1e-8, 1e-8]], rtol=1e-12)
+    assert panel.limits == (1e-8, 1e4)
+
+
+def test_the_notebooks_losses_begin_at_epoch_0_and_end_at_0():
+    steps = [{"loss": [2.0, 1.0]}]
+    panel = l4_mnist.batch_loss_panel(comparison(["l4adam(fraction=0.25)"], steps=steps))
+    (points,) = panel.published
+    assert len(points.x) == len(points.y) == 23
+    assert (points.x[0], points.y[0]) == (0, 2.3026) and points.y[-1] == 0
+
+
 def test_the_time_of_a_sample_is_the_median_of_all_epochs_but_the_first():
     seconds = {"seconds": [60.0, 3.0, 1.0, 2.0], "val_accuracy": [0.9, 0.91, 0.92, 0.98765]}
     rows = l4_mnist_cnn.rows(comparison(["adam(1e-3)", "adam"], [seconds]), [1, 4], 10_000)
@@ -126,10 +160,23 @@ def test_the_time_of_a_sample_is_the_median_of_all_epochs_but_the_first():
     ]
 
 
-def test_the_table_of_regression_has_medians_and_the_lowest():
+def test_the_table_of_regression_has_means_in_log_space_and_the_lowest():
     steps = [{"loss": [9, 1e-3, 5]}, {"loss": [9, 2, 6]}, {"loss": [9, 3, 70]}]
     (row,) = l4_regression.rows(comparison(["sgd(4e-5)"], steps=steps), "narrow", [1, 3])
-    assert row == ["sgd(4e-5)", "narrow", "9.0e+00", "6.0e+00", "2.0e+00"]
+    assert row == ["sgd(4e-5)", "narrow", "9.0e+00", "1.3e+01", "1.8e-01"]
+
+
+def test_what_the_notebook_has_of_regression_stands_below_our_own_row():
+    losses = [{"loss": np.full(3_000, 2.0)}]
+    names = list(l4_regression.NOTEBOOK)
+    rows = l4_regression.notebook_rows(
+        dataclasses.replace(comparison(names, steps=losses), epochs=3)
+    )
+    assert rows[:2] == [
+        ["sgd(1e-6)", "2.0e+00", "2.0e+00", "2.0e+00", "2.0e+00"],
+        ["in the notebook's picture", "~1.7e+03", "~7.5e+02", "~3.6e+02", "~2.6e+02"],
+    ]
+    assert rows[5] == ["in the notebook's picture", *["diverged"] * 4]
 
 
 def test_the_table_of_a_mix_has_losses_and_the_test_accuracy():
@@ -216,3 +263,12 @@ def test_tables_say_what_diverged():
     steps = [{"loss": [2.0, np.inf]}]
     (row,) = l4_regression.rows(comparison(["sgd(1)"], steps=steps, diverged_at=2), "A", [1, 2])
     assert row[2:] == ["2.0e+00", "diverged", "2.0e+00"]
+
+
+def test_stretches_may_have_means_in_log_space():
+    steps = [{"learning_rate": [1, 1e-4, 1e-2, 1e-2]}, {"learning_rate": [1, 1, 1e-6, np.nan]}]
+    (curve,) = curves_of_stretches(
+        comparison(["sgd(1)"], steps=steps), "learning_rate", geometric_mean, stretches=2
+    )
+    assert curve.x.tolist() == [1.5, 3.5]
+    np.testing.assert_allclose(curve.values, [[1e-2, 1e-2], [1, np.nan]], rtol=1e-12)

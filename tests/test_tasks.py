@@ -32,6 +32,7 @@ PARAMETERS = {
     "mnist-cnn": 1_199_882,
     "mnist-deep-mlp": 785 * 128 + 29 * 129 * 128 + 30 * 2 * 128 + 10 * 129,
     "mnist-mlp": 300 * 785 + 100 * 301 + 10 * 101,
+    "mnist-mlp-last-zero": 300 * 785 + 100 * 301 + 10 * 101,
     "repeat-copy": 4 * 128 * (5 + 128 + 1) + 5 * 129,
     "bad-regression": 60 + 36,
     "falling-rows-regression": 60 + 36,
@@ -160,6 +161,7 @@ def test_classifiers_have_the_cross_entropy_of_logits(name, task):
         ("digits-mlp", (64,), 0),
         ("digits-cnn", (64,), 0),
         ("mnist-mlp", (784,), 0),
+        ("mnist-mlp-last-zero", (784,), 0),
         ("mnist-cnn", (28, 28, 1), 0),
         ("fashion-cnn", (28, 28, 1), 0),
         ("cifar-cnn", (32, 32, 3), -1),
@@ -232,6 +234,13 @@ def test_the_residual_network_averages_over_as_many_epochs_as_published(task):
     assert {layer.momentum for layer in normalizations} == {0.997 ** (50_000 / 8)}
 
 
+def test_only_the_last_layer_may_be_zero_at_first(task):
+    first, second, last = (
+        seeded_model(task("mnist-mlp-last-zero")).get_weights()[index] for index in (0, 2, 4)
+    )
+    assert np.all(last == 0) and np.std(first) > 0.01 and np.std(second) > 0.01
+
+
 def test_the_digits_are_split_by_class_and_the_same_each_time(task):
     (x_train, y_train), (x_test, y_test) = task("digits-mlp").train, task("digits-mlp").test
     assert (len(x_train), len(x_test)) == (1347, 450)
@@ -280,8 +289,8 @@ def test_the_bad_regression_in_float64(name, matrix, task):
     a, x, start = bad_regression.random_instance(matrix)
     w1, w2 = start["w1"], start["w2"]
     errors = [w1 @ w2 @ sample - a @ sample for sample in x.T]
-    np.testing.assert_allclose(value(model), np.mean([e @ e for e in errors]), **TOLERANCE)
-    gradient = np.mean([2 * np.outer(e, s) for e, s in zip(errors, x.T, strict=True)], axis=0)
+    np.testing.assert_allclose(value(model), sum(e @ e for e in errors), **TOLERANCE)
+    gradient = sum(2 * np.outer(e, s) for e, s in zip(errors, x.T, strict=True))
     found = gradient_descent(model, task(name))
     expected = [w1 - RATE * gradient @ w2.T, w2 - RATE * w1.T @ gradient]
     for one, other in zip(found, expected, strict=True):

@@ -5,7 +5,16 @@ draw(grouped(panel), "Handwritten digits, mean and range over 3 seeds", path)
 """
 
 from .drawing import draw, figure_of
-from .lines import Center
+from .lines import Center, geometric_mean
 from .panels import Curve, Panel, Published, grouped
 
-__all__ = ["Center", "Curve", "Panel", "Published", "draw", "figure_of", "grouped"]
+__all__ = [
+    "Center",
+    "Curve",
+    "Panel",
+    "Published",
+    "draw",
+    "figure_of",
+    "geometric_mean",
+    "grouped",
+]

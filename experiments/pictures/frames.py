@@ -38,7 +38,10 @@ def frame(axes: Axes, panel: Panel) -> None:
 
 
 def limit(axes: Axes, panels: Sequence[Panel], center: Center) -> None:
-    """Chooses scale and limits of the vertical axis, the same for all of these panels."""
+    """Chooses scale and limits of the vertical axis, the same for all of these panels.
+
+    Limits that a panel has stay.
+    """
     curves = [curve for panel in panels for curve in (*panel.curves, *panel.background)]
     lines = [over_seeds(curve, center) for curve in curves]
     lines += [np.asarray(points.y, "float64") for panel in panels for points in panel.published]
@@ -47,15 +50,18 @@ def limit(axes: Axes, panels: Sequence[Panel], center: Center) -> None:
         axes.set_yscale("log")
         lines = [np.log10(line[np.isfinite(line) & (line > 0)]) for line in lines]
         values = np.log10(values[np.isfinite(values) & (values > 0)])
-        low, high = limits.logarithmic(
-            [line for line in lines if len(line)], values, panels[0].sweep
-        )
+        if panels[0].limits:
+            low, high = np.log10(panels[0].limits)
+        else:
+            lines = [line for line in lines if len(line)]
+            low, high = limits.logarithmic(lines, values, panels[0].sweep)
         axes.set_ylim(10**low, 10**high)
         _ticks(axes.yaxis, high - low)
     elif np.any(np.isfinite(values)):
         lines = [line[np.isfinite(line)] for line in lines]
         values = values[np.isfinite(values)]
-        axes.set_ylim(*limits.linear([line for line in lines if len(line)], values))
+        lines = [line for line in lines if len(line)]
+        axes.set_ylim(*(panels[0].limits or limits.linear(lines, values)))
 
 
 def _ticks(axis: matplotlib.axis.Axis, decades: float) -> None:

@@ -16,6 +16,21 @@ LINE_WIDTH = 1.9
 MOST_POINTS = 2000  # more cannot be seen, and make large files
 
 
+def geometric_mean(
+    values: np.ndarray, axis: int | tuple[int, ...] | None = None, floor: float = 1e-45
+) -> np.ndarray:
+    """Return the mean in log space, as a `center`, or of stretches in `curves_by_step`.
+
+    Args:
+        values: Numbers that are not negative. What is NaN makes its mean NaN.
+        axis: As in `np.mean`.
+        floor: What counts in place of anything lower, so that a mean of what falls to 0 is seen
+            falling, and only by so much. Default: the least float32, as records hold them.
+    """
+    logarithms = np.log(np.maximum(np.asarray(values, "float64"), floor))
+    return np.exp(np.mean(logarithms, axis=axis))
+
+
 def over_seeds(curve: Curve, reduce: Center) -> np.ndarray:
     """The mean, or whatever `reduce` is, of the seeds that are finite; NaN where none is."""
     finite = np.isfinite(curve.values)

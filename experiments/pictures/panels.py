@@ -73,6 +73,8 @@ class Panel:
             are marked, and where a seed diverged a cross stands at the upper edge. Default: False.
         background: What is drawn in grey, for comparison. Default: nothing.
         published: Points of the source, with a legend. Default: none.
+        limits: What of the vertical axis is shown, lowest and highest. Default: None, for what
+            holds every curve that is ordinary.
     """
 
     curves: Sequence[Curve]
@@ -84,11 +86,12 @@ class Panel:
     sweep: bool = False
     background: Sequence[Curve] = ()
     published: Sequence[Published] = ()
+    limits: tuple[float, float] | None = None
 
     @property
     def axes(self) -> tuple:
         """What makes its axes the same as those of another panel."""
-        return self.xlabel, self.ylabel, self.log_x, self.log_y, self.sweep
+        return self.xlabel, self.ylabel, self.log_x, self.log_y, self.sweep, self.limits
 
 
 def grouped(panel: Panel, most: int = 9, together: int = 4) -> list[Panel]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from collections.abc import Iterable, Mapping
 
 from ..comparison import Comparison
-from ..pictures import Panel
-from ..report import curves_by_epoch
+from ..pictures import Curve, Panel, geometric_mean
+from ..report import curves_by_epoch, curves_of_stretches
 from ..tables import NAMES, milestones
 from . import cells
 from .laboratory import Laboratory
+
+RATES = (1e-8, 1e4)  # the axis of Fig. 3(b) of the L4 paper
+STRETCHES = 120
 
 # Below a stack: what a published row is called, and its test accuracy (%) after epochs.
 Published = Mapping[str, Mapping[str, Mapping[int, str]]]
@@ -41,8 +46,12 @@ def report(
         columns(shown),
         rows(comparison, shown, published),
     )
-    seeds = cells.of_seeds(comparison.seeds, "mean and range")
-    laboratory.picture(name, panels(comparison), f"{network}, {seeds}")
+    laboratory.picture(name, panels(comparison), title(network, comparison.seeds), geometric_mean)
+
+
+def title(network: str, seeds: int) -> str:
+    """What stands above a picture whose lines are means in log space."""
+    return f"{network}, {cells.of_seeds(seeds, 'mean in log space, and range,')}"
 
 
 def columns(shown: list[int]) -> list[str]:
@@ -71,5 +80,34 @@ def panels(comparison: Comparison) -> list[Panel]:
     """The training loss and the effective learning rate."""
     return [
         Panel(curves_by_epoch(comparison, "loss"), "epoch", NAMES["loss"]),
-        Panel(curves_by_epoch(comparison, "learning_rate"), "epoch", "effective learning rate"),
+        rate_panel(comparison, steps_per_epoch(comparison)),
     ]
+
+
+def rate_panel(comparison: Comparison, steps_per_epoch: float) -> Panel:
+    """The effective learning rate; one of 0 counts as the least that is shown."""
+    curves = curves_of_steps(comparison, "learning_rate", RATES[0], steps_per_epoch)
+    return Panel(curves, "epoch", "effective learning rate", limits=RATES)
+
+
+def curves_of_steps(
+    comparison: Comparison, quantity: str, floor: float, steps_per_epoch: float
+) -> list[Curve]:
+    """Means in log space of stretches of steps, at the epoch in which they are.
+
+    Args:
+        comparison: The results.
+        quantity: One of those that are recorded of every step.
+        floor: What counts in place of anything lower: 0 has no logarithm.
+        steps_per_epoch: How many steps are an epoch.
+    """
+    mean = functools.partial(geometric_mean, floor=floor)
+    return [
+        dataclasses.replace(curve, x=curve.x / steps_per_epoch)
+        for curve in curves_of_stretches(comparison, quantity, mean, STRETCHES)
+    ]
+
+
+def steps_per_epoch(comparison: Comparison) -> float:
+    """How many steps an epoch had, where at least one optimizer reached the end."""
+    return comparison.by_step(next(iter(comparison.records)), "loss").shape[1] / comparison.epochs

@@ -28,12 +28,11 @@ STEPS = 1000
 def bad_regression(folder: pathlib.Path | None = None) -> Task:
     """Two linear layers learn a linear map whose condition number is 1e10.
 
-    Minimises the mean of ‖W1 W2 x − A x‖² over 1,000 normal x at once, with W1 10×6 and W2 6×6,
+    Minimises the sum of ‖W1 W2 x − A x‖² over 1,000 normal x at once, with W1 10×6 and W2 6×6,
     normal at first. The singular values of A fall from 1 to 1e-10, evenly on a logarithmic scale.
-    Every seed has another A. In the published code the loss is the sum over the samples: SGD(4e-5)
-    there is SGD(0.04) here.
+    Every seed has another A.
     """
-    return _task("bad-regression", falling_singular_values)
+    return regression("bad-regression", falling_singular_values)
 
 
 @task("falling-rows-regression")
@@ -44,7 +43,7 @@ def falling_rows_regression(folder: pathlib.Path | None = None) -> Task:
     1e-10. That is said to make its condition number 1e10; it is about 20, however small the last
     row is, since nine others span all of the inputs.
     """
-    return _task("falling-rows-regression", falling_rows)
+    return regression("falling-rows-regression", falling_rows)
 
 
 def falling_singular_values() -> np.ndarray:
@@ -54,12 +53,13 @@ def falling_singular_values() -> np.ndarray:
     return left * np.logspace(0, -10, INPUTS) @ right
 
 
-def falling_rows() -> np.ndarray:
-    """An A with rows that fall from 1 to 1e-10."""
-    return np.linspace(1, 1e-10, OUTPUTS)[:, None] * np.random.uniform(size=(OUTPUTS, INPUTS))
+def falling_rows(lowest: float = 1e-10) -> np.ndarray:
+    """An A with rows that fall from 1 to the lowest."""
+    return np.linspace(1, lowest, OUTPUTS)[:, None] * np.random.uniform(size=(OUTPUTS, INPUTS))
 
 
-def _task(name: str, random_matrix: Callable[[], np.ndarray]) -> Task:
+def regression(name: str, random_matrix: Callable[[], np.ndarray]) -> Task:
+    """The task of learning an A that this function draws; an epoch has 1,000 steps."""
     return Task(
         name=name,
         model=functools.partial(_model, random_matrix),
@@ -89,6 +89,6 @@ def _model(
 
     def loss(w1: keras.KerasTensor, w2: keras.KerasTensor) -> keras.KerasTensor:
         difference = w1 @ (w2 @ x) - targets
-        return ops.sum(difference * difference) / SAMPLES
+        return ops.sum(difference * difference)
 
     return compiled_full_batch(FullBatchModel(loss, start), optimizer, STEPS)

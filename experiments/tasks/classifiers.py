@@ -20,14 +20,21 @@ def scaled(
     )
 
 
-def relu_network(inputs: int, *widths: int) -> keras.Model:
-    """Dense layers of these widths, each but the last with a ReLU."""
+def relu_network(inputs: int, *widths: int, last_kernel: str = "glorot_uniform") -> keras.Model:
+    """Dense layers of these widths, each but the last with a ReLU.
+
+    Args:
+        inputs: How many numbers a sample has.
+        widths: How many outputs each layer has.
+        last_kernel: What initializes the last layer's weights. Default: "glorot_uniform", as in
+            the other layers.
+    """
     *hidden, outputs = widths
     return keras.Sequential(
         [
             keras.Input((inputs,)),
             *(keras.layers.Dense(width, activation="relu") for width in hidden),
-            keras.layers.Dense(outputs),
+            keras.layers.Dense(outputs, kernel_initializer=last_kernel),
         ]
     )
 

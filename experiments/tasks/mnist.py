@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import pathlib
+from collections.abc import Callable
 
 import keras
 from keras import layers
@@ -16,17 +18,17 @@ from .classifiers import compiled_classifier, relu_network, scaled
 @task("mnist-mlp")
 def mnist_mlp(folder: pathlib.Path | None = None) -> Task:
     """A ReLU network of widths 784-300-100-10 on MNIST."""
-    train, test = scaled(*data.load("mnist", folder), shape=(784,))
-    return Task(
-        name="mnist-mlp",
-        model=lambda optimizer: compiled_classifier(
-            relu_network(784, 300, 100, 10), optimizer, xla=True
-        ),
-        train=train,
-        test=test,
-        epochs=30,
-        batch_size=64,
-    )
+    return _mlp_task("mnist-mlp", _mlp, folder)
+
+
+@task("mnist-mlp-last-zero")
+def mnist_mlp_last_zero(folder: pathlib.Path | None = None) -> Task:
+    """As mnist-mlp, with a last layer whose weights are 0 at first.
+
+    Reference:
+        github.com/martius-lab/l4-optimizer, "L4_MNIST".
+    """
+    return _mlp_task("mnist-mlp-last-zero", _mlp_last_zero, folder)
 
 
 @task("mnist-cnn")
@@ -71,6 +73,32 @@ def compiled_deep_mlp(
 ) -> keras.Model:
     """The network of thirty layers, compiled with the optimizer."""
     return compiled_classifier(_deep_mlp(kernel_initializer), optimizer, xla=True)
+
+
+def _mlp_task(name: str, network: Callable[[], keras.Model], folder: pathlib.Path | None) -> Task:
+    train, test = scaled(*data.load("mnist", folder), shape=(784,))
+    return Task(
+        name=name,
+        model=functools.partial(_compiled_mlp, network),
+        train=train,
+        test=test,
+        epochs=30,
+        batch_size=64,
+    )
+
+
+def _compiled_mlp(
+    network: Callable[[], keras.Model], optimizer: keras.optimizers.Optimizer
+) -> keras.Model:
+    return compiled_classifier(network(), optimizer, xla=True)
+
+
+def _mlp() -> keras.Model:
+    return relu_network(784, 300, 100, 10)
+
+
+def _mlp_last_zero() -> keras.Model:
+    return relu_network(784, 300, 100, 10, last_kernel="zeros")
 
 
 def _cnn() -> keras.Model:
