@@ -72,7 +72,7 @@ def compiled_deep_mlp(
     optimizer: keras.optimizers.Optimizer, kernel_initializer: str = "he_normal"
 ) -> keras.Model:
     """The network of thirty layers, compiled with the optimizer."""
-    return compiled_classifier(_deep_mlp(kernel_initializer), optimizer, xla=True)
+    return compiled_classifier(_deep_mlp(kernel_initializer), optimizer)
 
 
 def _mlp_task(name: str, network: Callable[[], keras.Model], folder: pathlib.Path | None) -> Task:

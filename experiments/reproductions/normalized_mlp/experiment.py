@@ -20,6 +20,9 @@ ORIGINAL_PARTS = {
     "original-sgd": Stages((ORIGINAL_SGD, MOMENTUM_SGD), RATES),
     "original-adam": Stages((ADAM,), (0.005, 0.001, 0.0001)),
 }
+# With --fast there are fewer: it is compiling that takes long.
+FAST_PORT_PARTS = {"port": Stages((PORT_SGD, ADAM), RATES)}
+FAST_ORIGINAL_PARTS = {"original-sgd": Stages((ORIGINAL_SGD,), RATES)}
 FULL = {"epochs": 10, "seeds": 1, "samples": 60_000}  # epochs of each stage
 FAST = {"epochs": 1, "seeds": 1, "samples": 640}
 
@@ -28,7 +31,8 @@ FAST = {"epochs": 1, "seeds": 1, "samples": 640}
 def normalized_mlp(laboratory: Laboratory) -> None:
     """SGD and Adam with normalised gradients in 30 dense layers on MNIST."""
     task = mnist_deep_mlp(laboratory.data)
-    compared = list(compare(laboratory, PORT_PARTS, task, FULL, FAST).values())
+    parts = laboratory.choose(full=PORT_PARTS, fast=FAST_PORT_PARTS)
+    compared = list(compare(laboratory, parts, task, FULL, FAST).values())
     network = "MNIST, 30 dense layers of 128"
     _report(
         laboratory,
@@ -43,7 +47,8 @@ def normalized_mlp(laboratory: Laboratory) -> None:
         model=functools.partial(compiled_deep_mlp, kernel_initializer="glorot_uniform"),
         batch_size=64,
     )
-    compared = list(compare(laboratory, ORIGINAL_PARTS, task, FULL, FAST).values())
+    parts = laboratory.choose(full=ORIGINAL_PARTS, fast=FAST_ORIGINAL_PARTS)
+    compared = list(compare(laboratory, parts, task, FULL, FAST).values())
     _report(
         laboratory,
         "normalized_mlp_original",
