@@ -151,13 +151,26 @@ def test_the_notebooks_losses_begin_at_epoch_0_and_end_at_0():
 
 
 def test_the_time_of_a_sample_is_the_median_of_all_epochs_but_the_first():
-    seconds = {"seconds": [60.0, 3.0, 1.0, 2.0], "val_accuracy": [0.9, 0.91, 0.92, 0.98765]}
-    rows = l4_mnist_cnn.rows(comparison(["adam(1e-3)", "adam"], [seconds]), [1, 4], 10_000)
+    course = {
+        "loss": [2.0, 1.0, 0.5, 0.25],
+        "seconds": [60.0, 3.0, 1.0, 2.0],
+        "val_accuracy": [0.9, 0.91, 0.92, 0.98765],
+    }
+    rows = l4_mnist_cnn.rows(comparison(["adam(1e-3)", "adam"], [course]), [1, 4], 10_000)
     assert rows == [
-        ["adam(1e-3)", "90.00", "98.77", "200"],
-        ["published", "98.28", "", "175"],
-        ["adam", "90.00", "98.77", "200"],
+        ["adam(1e-3)", "2.0000", "0.2500", "90.00", "98.77", "200"],
+        ["published as Adam()", "0.2459", "0.0514", "98.28", "98.95", "173–181"],
+        ["adam", "2.0000", "0.2500", "90.00", "98.77", "200"],
     ]
+
+
+def test_every_published_epoch_of_the_cnn_is_in_its_panels():
+    courses = {name: [1.0] * 12 for name in l4_mnist_cnn.QUANTITIES}
+    of_cnn = comparison(l4_mnist_cnn.STACKS, [courses])
+    for quantity in l4_mnist_cnn.QUANTITIES:
+        published = l4_mnist_cnn.panel(of_cnn, quantity).published
+        assert [len(points.y) for points in published] == [12] * 4
+        assert all(list(points.x) == list(range(1, 13)) for points in published)
 
 
 def test_the_table_of_regression_has_means_in_log_space_and_the_lowest():
