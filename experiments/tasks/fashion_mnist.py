@@ -30,7 +30,7 @@ def fashion_cnn(folder: pathlib.Path | None = None) -> Task:
         train=train,
         test=test,
         epochs=20,
-        batch_size=64,
+        batch_size=100,
     )
 
 
