@@ -26,7 +26,8 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
 
     A restarted `fit` ends as if never killed, bit for bit, if the data come in the same
     order and `save_freq` is `"epoch"`. The seeds of layers such as Dropout, which Keras
-    leaves out, are in the backup as well. With a number, as in Keras, it starts the epoch
+    leaves out, are in the backup, too (but on PyTorch, a Dropout without a seed draws from
+    PyTorch's own generator, which is not). With a number, as in Keras, it starts the epoch
     again, with the weights from the middle of it.
 
     Args:

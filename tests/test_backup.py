@@ -168,7 +168,7 @@ def test_the_seeds_of_layers_come_back(tmp_path):
 
     def network():
         keras.utils.set_random_seed(1)
-        layers = [keras.Input((4,)), keras.layers.Dropout(0.5), keras.layers.Dense(1)]
+        layers = [keras.Input((4,)), keras.layers.Dropout(0.5, seed=3), keras.layers.Dense(1)]
         network = keras.Sequential(layers)
         network.compile("sgd", loss="mse", **EAGER)
         return network
