@@ -9,6 +9,10 @@ import warnings
 from typing import Any
 
 import keras
+import numpy as np
+from keras import ops
+
+SEEDS = "seeds.npz"
 
 
 class BackupAndRestore(keras.callbacks.BackupAndRestore):
@@ -21,7 +25,9 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
     inside `backup_dir`, and gets its name when all of it is on the disk.
 
     A restarted `fit` ends as if never killed, bit for bit, if the data come in the same
-    order and `save_freq` is `"epoch"`. With a number, as in Keras, it starts the epoch
+    order and `save_freq` is `"epoch"`. The seeds of layers such as Dropout, which Keras
+    leaves out, are in the backup, too (but on PyTorch, a Dropout without a seed draws from
+    PyTorch's own generator, which is not). With a number, as in Keras, it starts the epoch
     again, with the weights from the middle of it.
 
     Args:
@@ -99,15 +105,31 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         """All that are complete, the oldest first."""
         return sorted(self._folder.glob("[0-9]*"), key=lambda folder: int(folder.name))
 
+    def write_more(self, folder: pathlib.Path) -> None:
+        """Writes into an unfinished backup what is to be in it beside the model's state: seeds."""
+        seeds = _seeds(self.model)
+        if seeds:
+            np.savez(folder / SEEDS, *map(ops.convert_to_numpy, seeds))
+
+    def read_more(self, folder: pathlib.Path) -> None:
+        """Reads what `write_more` has written, but for what an earlier version did not."""
+        if not (folder / SEEDS).exists():
+            return
+        with np.load(folder / SEEDS) as archive:
+            for seed, name in zip(_seeds(self.model), archive.files, strict=True):
+                seed.assign(archive[name])
+
     def _restore(self, backup: pathlib.Path) -> None:
         reader = keras.callbacks.BackupAndRestore(backup)
         reader.set_model(self.model)
         reader.on_train_begin()
+        self.read_more(backup)
 
     def _complete(self) -> None:
         """Makes a backup of what Keras has written, if it has."""
         if not self._unfinished.exists():
             return
+        self.write_more(self._unfinished)
         for path in (*self._unfinished.iterdir(), self._unfinished):
             _flush(path)
         backups = self._backups()
@@ -122,6 +144,12 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
         """Deletes a backup so that no part of it can be taken for the whole."""
         os.replace(backup, self._unfinished)
         shutil.rmtree(self._unfinished)
+
+
+def _seeds(model: keras.Model) -> list[Any]:
+    """The variables that the layers have beside their weights."""
+    weights = {id(weight) for weight in model.weights}
+    return [variable for variable in model.variables if id(variable) not in weights]
 
 
 def _flush(path: pathlib.Path) -> None:

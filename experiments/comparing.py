@@ -29,10 +29,12 @@ def compare(
 
     The folder `output` gets the settings and versions (run.json), a record of every step of
     each optimizer and seed, a table, the results by epoch and at the end as CSV and JSON, and
-    pictures. If a run is interrupted, the same call continues it: what was trained is kept, but
-    for the seed that was being trained. A call with other stacks or more seeds trains only what the
-    folder does not hold yet; results and pictures are of what the last call asked for. Training
-    that diverges is reported, and the others go on.
+    pictures. If a run is interrupted, the same call continues it, as if it had not been: what was
+    trained is kept, but for the epochs since the last checkpoint, of which there is one every two
+    minutes, if an epoch has ended. Only a data set that shuffles by itself may begin with another
+    order. A call with other stacks or more seeds trains only what the folder does not hold yet;
+    results and pictures are of what the last call asked for. Training that diverges is reported,
+    and the others go on.
 
     The folder is for one model and one set of data, and a name in it for one optimizer: where any
     of them has changed, the call is refused, and says what it is. What is compared are the model's
@@ -52,9 +54,10 @@ def compare(
             Default: 3.
         samples: How many samples there are at most to train on, and to test on. Default: all.
         data: The folder of the data sets. Default: None, for Keras' own cache, or download.
-        jobs: How many processes train at a time. Above 1, the task and the optimizers have to
-            be texts or functions of a module, and a script needs `if __name__ == "__main__":`.
-            Default: 1.
+        jobs: How many processes train at a time, each with threads for its share of the CPUs:
+            several small models train faster so, a large one by itself may use all. Above 1, the
+            task and the optimizers have to be texts or functions of a module, and a script needs
+            `if __name__ == "__main__":`. Default: 1.
         force: Whether to overwrite the folder if it holds something else, and to start anew if
             it holds the same run. Default: False.
         quiet: Whether to show neither progress nor results. Default: False.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import concurrent.futures
 import functools
+import itertools
 import multiprocessing
 import os
 import pathlib
 import pickle
 import queue
+import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,8 +19,10 @@ from typing import Any
 import keras
 
 from ..text import parse
+from . import checkpoint
 from .progress import Progress
 from .task import Task
+from .threads import share_of_cpus
 from .training import train
 
 
@@ -32,16 +36,27 @@ class Job:
     epochs: int
     path: pathlib.Path
 
-    def run(self, task: Task, on_epoch: Callable[[], None]) -> None:
+    @property
+    def checkpoint(self) -> pathlib.Path:
+        """The folder of the checkpoints, as long as there is no record."""
+        return self.path.with_suffix(".checkpoint")
+
+    @property
+    def epochs_done(self) -> int:
+        """How many, as far as the training goes on from there."""
+        return checkpoint.epochs_done(self.checkpoint)
+
+    def run(self, task: Task, on_epoch: Callable[[float], None]) -> None:
         """Trains, and saves the record."""
         text = self.optimizer
         make = (lambda: parse(text)) if isinstance(text, str) else text
         try:
-            record = train(task, make, self.seed, self.epochs, on_epoch)
+            record = train(task, make, self.seed, self.epochs, self.checkpoint, on_epoch)
         except Exception as error:
             error.add_note(f"This happened in the training of {self.name!r} from seed {self.seed}.")
             raise
         record.save(self.path)
+        shutil.rmtree(self.checkpoint, ignore_errors=True)
 
 
 def run_all(
@@ -52,7 +67,7 @@ def run_all(
     Args:
         jobs: What is to be done.
         load: Gives the task; each process calls it once.
-        processes: How many run at a time; 1 makes no other process.
+        processes: How many run at a time, each on its share of the CPUs; 1 makes no other process.
         progress: Is told of every epoch.
     """
     if processes > 1 and len(jobs) > 1:
@@ -62,7 +77,7 @@ def run_all(
     for job in jobs:
         progress.show(f"{job.name}, seed {job.seed}")
         job.run(task, functools.partial(progress.epoch, job.name, job.seed))
-        progress.end(job.name, job.seed, job.epochs)
+        progress.end(job.name, job.seed)
 
 
 def _run_in_processes(
@@ -79,31 +94,41 @@ def _run_in_processes(
     context = multiprocessing.get_context("spawn")
     epochs = context.Queue()
     others = set(multiprocessing.active_children())
-    pool = concurrent.futures.ProcessPoolExecutor(
-        processes, context, initializer=_begin, initargs=(load, epochs)
-    )
+    pools = [
+        concurrent.futures.ProcessPoolExecutor(
+            1, context, initializer=_begin, initargs=(load, epochs)
+        )
+        for _ in range(processes)
+    ]
+    waiting, running = iter(jobs), {}
     try:
-        futures = {pool.submit(_run, job): job for job in jobs}
+        for index, pool in enumerate(pools):
+            job = next(waiting)
+            with share_of_cpus(index, processes):  # which the process of this pool inherits
+                running[pool.submit(_run, job)] = job, pool
         progress.show(f"{len(jobs)} runs in {processes} processes")
-        while futures:
-            done, _ = concurrent.futures.wait(futures, timeout=0.2)
-            running = {(job.name, job.seed) for job in futures.values()}
-            for run in _received(epochs):
-                if run in running:  # or the news is older than the end of the run
-                    progress.epoch(*run)
+        while running:
+            done, _ = concurrent.futures.wait(running, 0.2, concurrent.futures.FIRST_COMPLETED)
+            names = {(job.name, job.seed) for job, _ in running.values()}
+            for name, seed, seconds in _received(epochs):
+                if (name, seed) in names:  # or the news is older than the end of the run
+                    progress.epoch(name, seed, seconds)
             for future in done:
-                job = futures.pop(future)
+                job, pool = running.pop(future)
                 future.result()
-                progress.end(job.name, job.seed, job.epochs)
+                progress.end(job.name, job.seed)
+                for following in itertools.islice(waiting, 1):
+                    running[pool.submit(_run, following)] = following, pool
     except BaseException:
         for child in set(multiprocessing.active_children()) - others:
             child.terminate()
         raise
     finally:
-        pool.shutdown(cancel_futures=True)
+        for pool in pools:
+            pool.shutdown(cancel_futures=True)
 
 
-def _received(epochs: Any) -> Iterator[tuple[str, int]]:
+def _received(epochs: Any) -> Iterator[tuple[str, int, float]]:
     while True:
         try:
             yield epochs.get_nowait()
@@ -124,4 +149,4 @@ def _begin(load: Callable[[], Task], epochs: Any) -> None:
 
 
 def _run(job: Job) -> None:
-    job.run(_task, lambda: _epochs.put((job.name, job.seed)))
+    job.run(_task, lambda seconds: _epochs.put((job.name, job.seed, seconds)))

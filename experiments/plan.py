@@ -90,7 +90,16 @@ class Plan:
             )
         if missing:
             load = self._load if self.jobs > 1 else lambda: self.task
-            with Progress(console, self.epochs * len(missing)) as progress:
+            done = {(job.name, job.seed): job.epochs_done for job in missing}
+            for (name, seed), epochs in done.items():
+                if epochs:
+                    console.print(
+                        f"{name}, seed {seed} goes on after {epochs} of {self.epochs} epochs.",
+                        soft_wrap=True,
+                        markup=False,
+                    )
+            left = {run: self.epochs - epochs for run, epochs in done.items()}
+            with Progress(console, left, min(self.jobs, len(missing))) as progress:
                 run_all(missing, load, self.jobs, progress)
         records: dict[str, list[Record]] = {name: [] for name in self.stacks}
         for job in wanted:

@@ -120,6 +120,11 @@ class TraceReader(keras.callbacks.Callback):
         self.learning_rates.append(float(of_epoch.mean()) if len(of_epoch) else np.nan)
         self._rows_before = len(self.rows)
 
+    def go_on(self, learning_rates: list[float], rows: np.ndarray) -> None:
+        """Goes on from what these were at the end of an epoch."""
+        self.learning_rates, self.rows = learning_rates, rows
+        self._rows_before = len(rows)
+
     def _read(self) -> None:
         model = self.model  # on JAX this brings the state of the last step into the variables
         self.rows = np.concatenate([self.rows, self._trace.rows_from(len(self.rows))])

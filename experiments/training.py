@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import time
+import pathlib
+import shutil
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import keras
-import numpy as np
 
 from ..core import stack
 from ..toolkit.skip_tally import StalledError
+from .checkpoint import Checkpoint, DamagedError
+from .course import Course, Ticker
 from .record import Record
-from .step_trace import QUANTITIES, StepTrace, TraceReader, traced
+from .step_trace import StepTrace, traced
 from .task import Task
 
 
@@ -21,47 +24,51 @@ def train(
     make_optimizer: Callable[[], keras.optimizers.Optimizer],
     seed: int,
     epochs: int,
-    on_epoch: Callable[[], None] = lambda: None,
+    checkpoint: pathlib.Path,
+    on_epoch: Callable[[float], None] = lambda seconds: None,
 ) -> Record:
-    """Trains the task's model.
+    """Trains the task's model, from where it was interrupted if there is a checkpoint.
 
     Args:
         task: What is learnt.
         make_optimizer: Makes the optimizer.
         seed: Of the initial weights, the order of the samples, and all else that is random.
         epochs: How many.
-        on_epoch: Called after each epoch.
+        checkpoint: The folder for checkpoints. It may be deleted once the record is kept.
+        on_epoch: Called after each epoch with the seconds that it took.
 
     Raises:
         TypeError, ValueError: If the task's model cannot be used.
     """
+    try:
+        return _train(task, make_optimizer, seed, epochs, checkpoint, on_epoch)
+    except DamagedError as error:
+        warnings.warn(f"{error} The training starts anew.", stacklevel=2)
+        shutil.rmtree(checkpoint)
+        return _train(task, make_optimizer, seed, epochs, checkpoint, on_epoch)
+
+
+def _train(
+    task: Task,
+    make_optimizer: Callable[[], keras.optimizers.Optimizer],
+    seed: int,
+    epochs: int,
+    checkpoint: pathlib.Path,
+    on_epoch: Callable[[float], None],
+) -> Record:
     model, trace = seeded_model(task, make_optimizer, seed)
-    reader, clock = TraceReader(trace), Clock()
-    tick = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: on_epoch())
-    history = keras.callbacks.History()
-    stopped, diverged_at = "", None
+    course = Course(trace)
     try:
         model.fit(
             **_arguments(task),
             epochs=epochs,
             validation_data=task.test,
-            callbacks=[clock, reader, history, tick],
+            callbacks=[*course.callbacks, Checkpoint(checkpoint, course), Ticker(on_epoch)],
             verbose=0,
         )
     except StalledError as error:
-        stopped, diverged_at = str(error), len(reader.rows)
-    if reader.diverged_at is not None:
-        stopped, diverged_at = "The loss is not finite.", reader.diverged_at
-    return Record(
-        epochs={
-            **{name: np.array(values, float) for name, values in history.history.items()},
-            "learning_rate": np.array(reader.learning_rates),
-            "seconds": np.array(clock.seconds),
-        },
-        steps=dict(zip(QUANTITIES, reader.rows.T, strict=True)),
-        stopped=stopped,
-        diverged_at=diverged_at,
-    )
+        return course.record(stopped=str(error))
+    return course.record()
 
 
 def seeded_model(
@@ -100,24 +107,3 @@ def _checked(model: Any, trace: StepTrace) -> keras.Model:
             f"given. {remedy}"
         )
     return model
-
-
-class Clock(keras.callbacks.Callback):
-    """Measures how long each epoch trains; evaluation does not count."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seconds: list[float] = []
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Starts."""
-        self._end = None
-        self._start = time.perf_counter()
-
-    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Stops, where there is an evaluation."""
-        self._end = time.perf_counter()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Stops, where there is none."""
-        self.seconds.append((self._end or time.perf_counter()) - self._start)

@@ -10,7 +10,7 @@ def pretend_training(monkeypatch):
     """Has records made up; returns a list that gets the seed of each."""
     seeds = []
 
-    def train(task, make_optimizer, seed, epochs, on_epoch):
+    def train(task, make_optimizer, seed, epochs, checkpoint, on_epoch):
         seeds.append(seed)
         learning_rate = float(make_optimizer().learning_rate)
         measured = ["loss", "learning_rate", "seconds"]

@@ -163,6 +163,23 @@ def test_the_state_of_an_optimizer_that_is_not_built_comes_back(tmp_path):
     cases.assert_equal(cases.state(fresh), cases.state(trained))
 
 
+def test_the_seeds_of_layers_come_back(tmp_path):
+    """Keras leaves them out."""
+
+    def network():
+        keras.utils.set_random_seed(1)
+        layers = [keras.Input((4,)), keras.layers.Dropout(0.5, seed=3), keras.layers.Dense(1)]
+        network = keras.Sequential(layers)
+        network.compile("sgd", loss="mse", **EAGER)
+        return network
+
+    uninterrupted = network()
+    losses = cases.fit(uninterrupted, 4)["loss"]
+    with pytest.raises(KeyboardInterrupt):
+        cases.fit(network(), 3, callbacks=[BackupAndRestore(tmp_path), Stop(2)])
+    assert cases.fit(network(), 4, callbacks=[BackupAndRestore(tmp_path)])["loss"] == losses[2:]
+
+
 @pytest.mark.parametrize(
     "double_checkpoint, kept", [(False, ["000003"]), (True, ["000002", "000003"])]
 )

@@ -300,6 +300,8 @@ FLOW = {
 # What the reference cannot do on the backend that overrides it, and where it is tested.
 OF_THE_BACKEND_ALONE = {
     "captured": "test_step_capture.py",
+    "put_random_state": "test_checkpoint.py",
+    "random_state": "test_checkpoint.py",
     "restore_unless": "test_backends.py",
     "without_gradients": "test_evaluate_on_averages.py",
 }

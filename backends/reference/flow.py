@@ -141,3 +141,12 @@ class Flow:
     def read(self, variable: Any) -> Any:
         """Return the variable's value as a NumPy array, or None where it has none to be read."""
         return np.array(ops.convert_to_numpy(self.value(variable)))
+
+    # Random numbers that no variable decides on.
+
+    def random_state(self) -> list[list[int]]:
+        """Return the states of the backend's own generators that training draws from."""
+        return []
+
+    def put_random_state(self, states: list[list[int]]) -> None:
+        """Goes on from what `random_state` returned."""

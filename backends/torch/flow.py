@@ -68,6 +68,17 @@ class Flow(reference.Flow):
         """Has none where torch.compile is at work."""
         return None if torch.compiler.is_compiling() else super().read(variable)
 
+    def random_state(self) -> list[list[int]]:
+        """Return those of the CPU, for data loaders and Dropout without a seed, and of each GPU."""
+        states = torch.get_rng_state(), *torch.cuda.get_rng_state_all()
+        return [state.tolist() for state in states]
+
+    def put_random_state(self, states: list[list[int]]) -> None:
+        """Puts them back."""
+        of_cpu, *of_gpus = (torch.tensor(state, dtype=torch.uint8) for state in states)
+        torch.set_rng_state(of_cpu)
+        torch.cuda.set_rng_state_all(of_gpus)
+
 
 class _StandIn:
     """Zeros in the place of a variable's value; all else is the variable's."""
