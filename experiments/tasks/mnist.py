@@ -69,10 +69,10 @@ def mnist_deep_mlp(folder: pathlib.Path | None = None) -> Task:
 
 
 def compiled_deep_mlp(
-    optimizer: keras.optimizers.Optimizer, kernel_initializer: str = "he_normal"
+    optimizer: keras.optimizers.Optimizer, kernel_initializer: str = "he_normal", depth: int = 30
 ) -> keras.Model:
-    """The network of thirty layers, compiled with the optimizer."""
-    return compiled_classifier(_deep_mlp(kernel_initializer), optimizer)
+    """The network of mnist-deep-mlp, compiled with the optimizer."""
+    return compiled_classifier(_deep_mlp(kernel_initializer, depth), optimizer)
 
 
 def _mlp_task(name: str, network: Callable[[], keras.Model], folder: pathlib.Path | None) -> Task:
@@ -117,7 +117,7 @@ def _cnn() -> keras.Model:
     )
 
 
-def _deep_mlp(kernel_initializer: str, depth: int = 30) -> keras.Model:
+def _deep_mlp(kernel_initializer: str, depth: int) -> keras.Model:
     model = keras.Sequential([keras.Input((784,))])
     for _ in range(depth):
         model.add(

@@ -41,7 +41,7 @@ NORM_PARTS = {
 }
 STAGES = PORT_PARTS | ORIGINAL_PARTS | NORM_PARTS
 MOST_STAGES = 4
-FULL = {"epochs": 15, "seeds": 1, "samples": 4_000}  # epochs of each stage
+FULL = {"epochs": 15, "seeds": 1}  # epochs of each stage, on all images that there are
 FAST = {"epochs": 1, "seeds": 1, "samples": 128}
 
 
@@ -49,23 +49,29 @@ FAST = {"epochs": 1, "seeds": 1, "samples": 128}
 def normalized_cifar(laboratory: Laboratory) -> None:
     """SGD and Adam with normalised gradients in a convolutional network on CIFAR-10."""
     task = cifar_dropout_cnn(laboratory.data)
-    port = compare(laboratory, PORT_PARTS, task, FULL, FAST)
-    _report(laboratory, "normalized_cifar", port, "the port, batches of 128", PORT)
+    full = {**FULL, "samples": len(task.train[0])}
+    size = laboratory.choose(full=full, fast=FAST)
+    port = compare(laboratory, PORT_PARTS, task, full, FAST)
+    _report(laboratory, "normalized_cifar", port, "the port, batches of 128", size, PORT)
     task = dataclasses.replace(task, batch_size=32)
-    original = compare(laboratory, ORIGINAL_PARTS, task, FULL, FAST)
+    parts = laboratory.choose(full=ORIGINAL_PARTS, fast={STD_PART: ORIGINAL_PARTS[STD_PART]})
+    original = compare(laboratory, parts, task, full, FAST)
     _report(
         laboratory,
         "normalized_cifar_original",
         original,
         "the original without momentum, batches of 32",
+        size,
         ORIGINAL,
     )
-    norms = compare(laboratory, NORM_PARTS, task, FULL, FAST)
+    parts = laboratory.choose(full=NORM_PARTS, fast={})
+    norms = compare(laboratory, parts, task, full, FAST)
     _report(
         laboratory,
         "normalized_cifar_norms",
         {STD_PART: original[STD_PART], **norms},  # 'std' is the same run as above
         "three norms, batches of 32",
+        size,
         NORMS,
     )
 
@@ -75,10 +81,10 @@ def _report(
     name: str,
     comparisons: Mapping[str, Comparison],
     setting: str,
+    size: Mapping[str, int],
     published: Mapping[str, PublishedRun],
 ) -> None:
     """Writes table and picture of the comparisons of parts."""
-    size = laboratory.choose(full=FULL, fast=FAST)
     setting = (
         f"CIFAR-10, a convolutional network, {setting}, {size['samples']:,} images, epochs per "
         f"stage: {size['epochs']}; "

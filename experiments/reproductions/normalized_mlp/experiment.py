@@ -20,41 +20,35 @@ ORIGINAL_PARTS = {
     "original-sgd": Stages((ORIGINAL_SGD, MOMENTUM_SGD), RATES),
     "original-adam": Stages((ADAM,), (0.005, 0.001, 0.0001)),
 }
-# With --fast there are fewer: it is compiling that takes long.
-FAST_PORT_PARTS = {"port": Stages((PORT_SGD, ADAM), RATES)}
-FAST_ORIGINAL_PARTS = {"original-sgd": Stages((ORIGINAL_SGD,), RATES)}
 FULL = {"epochs": 10, "seeds": 1, "samples": 60_000}  # epochs of each stage
 FAST = {"epochs": 1, "seeds": 1, "samples": 640}
+FULL_DEPTH, FAST_DEPTH = 30, 3  # it is compiling that takes long
 
 
 @reproduction("normalized-mlp")
 def normalized_mlp(laboratory: Laboratory) -> None:
     """SGD and Adam with normalised gradients in 30 dense layers on MNIST."""
-    task = mnist_deep_mlp(laboratory.data)
-    parts = laboratory.choose(full=PORT_PARTS, fast=FAST_PORT_PARTS)
-    compared = list(compare(laboratory, parts, task, FULL, FAST).values())
-    network = "MNIST, 30 dense layers of 128"
+    depth = laboratory.choose(full=FULL_DEPTH, fast=FAST_DEPTH)
+    network = f"MNIST, {depth} dense layers of 128"
+    compiled = functools.partial(compiled_deep_mlp, depth=depth)
+    task = dataclasses.replace(mnist_deep_mlp(laboratory.data), model=compiled)
+    compared = compare(laboratory, PORT_PARTS, task, FULL, FAST)
     _report(
         laboratory,
         "normalized_mlp",
-        compared,
-        f"{network}, batches of 128, LR = 0.01, 0.001, 0.0001",
+        list(compared.values()),
+        f"{network}, the port: batches of 128, LR = 0.01, 0.001, 0.0001",
         PORT,
     )
-    task = dataclasses.replace(
-        task,
-        name="mnist-deep-mlp-glorot",
-        model=functools.partial(compiled_deep_mlp, kernel_initializer="glorot_uniform"),
-        batch_size=64,
-    )
-    parts = laboratory.choose(full=ORIGINAL_PARTS, fast=FAST_ORIGINAL_PARTS)
-    compared = list(compare(laboratory, parts, task, FULL, FAST).values())
+    compiled = functools.partial(compiled, kernel_initializer="glorot_uniform")
+    task = dataclasses.replace(task, model=compiled, batch_size=64)
+    compared = compare(laboratory, ORIGINAL_PARTS, task, FULL, FAST)
     _report(
         laboratory,
         "normalized_mlp_original",
-        compared,
-        f"{network}, the original without momentum: batches of 64, LR = 0.01, 0.001, 0.0001, of "
-        "Adam 0.005, 0.001, 0.0001",
+        list(compared.values()),
+        f"{network}, the original: batches of 64, LR = 0.01, 0.001, 0.0001, of Adam 0.005, 0.001, "
+        "0.0001",
         ORIGINAL,
     )
 
