@@ -265,6 +265,7 @@ def test_gradient_descent_is_that_of_the_published_code(stack):
     np.testing.assert_allclose(lines[-1], exact_line, rtol=0, atol=half_a_digit)
 
 
+@pytest.mark.backend_free("torch")  # which compiles nothing
 def test_learning_rate_demo(tmp_path):
     console = rich.console.Console(file=io.StringIO(), width=120)
     laboratory = Laboratory("learning-rate-demo", tmp_path / "demo", fast=True, console=console)
