@@ -150,7 +150,8 @@ def _add_output(parser: argparse.ArgumentParser, default: str) -> None:
 
 def _add_resources(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=pathlib.Path, metavar="DIR", help="folder of the data sets")
-    _add_count(parser, "--jobs", 1, "how many processes train at a time (default: 1)")
+    words = "how many processes train at a time, each on its share of the CPUs (default: 1)"
+    _add_count(parser, "--jobs", 1, words)
     parser.add_argument("--backend", choices=BACKENDS, help="default: Keras' own setting")
     parser.add_argument(
         "--force", action="store_true", help="overwrite what is in the output folder"

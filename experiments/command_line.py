@@ -87,7 +87,9 @@ def _reproduce(options: argparse.Namespace) -> int:
     functions = {name: reproductions.get(name) for name in names}
     console = rich.console.Console()
     failed = {}
-    for name, reproduce in functions.items():
+    for number, (name, reproduce) in enumerate(functions.items(), start=1):
+        if len(functions) > 1:
+            console.print(f"Reproduction {number} of {len(functions)}: {name}", highlight=False)
         folder = f"{name}-fast" if options.fast else name
         try:
             laboratory = Laboratory(

@@ -356,6 +356,8 @@ def test_of_all_reproductions_those_without_data_are_named(monkeypatch, here, ca
     entries = {"first": needs_data, "second": lambda laboratory: done.append(laboratory.output)}
     monkeypatch.setattr(reproductions, "names", lambda: list(entries))
     monkeypatch.setattr(reproductions, "get", entries.get)
-    error = failed(capsys, "reproduce", "all", "--fast")
+    assert command_line.main(["reproduce", "all", "--fast"]) == 2
+    shown, error = capsys.readouterr()
+    assert shown.splitlines() == ["Reproduction 1 of 2: first", "Reproduction 2 of 2: second"]
     assert "stepwrap reproduce first: no mnist.npz" in error
     assert done == [pathlib.Path("output", "reproduce", "second-fast")]
