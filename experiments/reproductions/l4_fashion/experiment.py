@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from ... import tables
-from ...pictures import Panel
-from ...report import curves_by_epoch
 from .. import cells, l4
 from ..catalogue import reproduction
 from ..laboratory import Laboratory, Length
@@ -17,6 +14,7 @@ STACKS = [
     "sgd(0.01, momentum=0.9)",
 ]
 EPOCHS = (1, 5, 10, 20)
+RATES = (1e-6, 10)
 FULL = Length(epochs=20, seeds=3)
 FAST = Length(epochs=2, seeds=1, samples=2_560)
 
@@ -26,16 +24,9 @@ def l4_fashion(laboratory: Laboratory) -> None:
     """L4 on Fashion-MNIST: a small convolutional network."""
     comparison = laboratory.compare("cnn", STACKS, "fashion-cnn", full=FULL, fast=FAST)
     network = "Fashion-MNIST, convolutional network of the shape of LeNet-5, batches of 100"
-    l4.report(laboratory, comparison, EPOCHS, network)
+    l4.report(laboratory, comparison, EPOCHS, network, rates=RATES)
     laboratory.picture(
         "l4_fashion_accuracy",
-        [
-            Panel(
-                curves_by_epoch(comparison, "val_accuracy"),
-                "epoch",
-                tables.NAMES["val_accuracy"],
-                log_y=False,
-            )
-        ],
+        [l4.accuracy_panel(comparison)],
         f"{network}, {cells.of_seeds(comparison.seeds, 'mean and range')}",
     )
