@@ -147,7 +147,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
 
 
 def _seeds(model: keras.Model) -> list[Any]:
-    """The variables that the layers have beside their weights."""
+    """Return the variables that the layers have beside their weights."""
     weights = {id(weight) for weight in model.weights}
     return [variable for variable in model.variables if id(variable) not in weights]
 

@@ -44,7 +44,8 @@ class Checkpoint(BackupAndRestore):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Goes on from a checkpoint, if there is one."""
         self._last = time.monotonic()
-        if not self.model.built:
+        self._can_go_on = self.model.built  # later it is in any case, and nothing would be read
+        if not self._can_go_on:
             return
         try:
             super().on_train_begin(logs)
@@ -55,9 +56,9 @@ class Checkpoint(BackupAndRestore):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Writes one, if it is time."""
-        model, now = self.model, time.monotonic()
+        is_time = time.monotonic() - self._last >= SECONDS
         # What has stopped has its record next; from a checkpoint it would train another epoch.
-        if model.built and not model.stop_training and now - self._last >= SECONDS:
+        if self._can_go_on and is_time and not self.model.stop_training:
             super().on_epoch_end(epoch, logs)
             self._last = time.monotonic()
 
@@ -85,7 +86,7 @@ class Checkpoint(BackupAndRestore):
 
 
 def epochs_done(folder: pathlib.Path) -> int:
-    """How many epochs a training has done that goes on from the checkpoint in this folder."""
+    """Return how many epochs are done of a training that goes on from this folder."""
     for file in sorted(folder.glob(f"[0-9]*/{COURSE}"), reverse=True):
         try:
             with np.load(file) as archive:

@@ -1,4 +1,4 @@
-"""What happens in the course of a training."""
+"""The course of a training: its steps and epochs, gathered for the record."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Course:
 
     @property
     def steps(self) -> np.ndarray:
-        """The rows of all steps so far."""
+        """Return the rows of all steps so far."""
         return self._reader.rows
 
     def by_epoch(self) -> dict[str, list[float]]:
-        """What there is of every epoch so far, by its name."""
+        """Return the values of every epoch so far, by their names."""
         return {
             **{name: [*map(float, values)] for name, values in self._history.history.items()},
             "learning_rate": self._reader.learning_rates,
@@ -50,7 +50,7 @@ class Course:
         self._history.history.update({name: by_epoch[name] for name in others})
 
     def record(self, stopped: str = "") -> Record:
-        """The record of it.
+        """Return the record of it.
 
         Args:
             stopped: Why a wrapper makes no more steps. Default: it does.

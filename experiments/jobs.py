@@ -38,12 +38,12 @@ class Job:
 
     @property
     def checkpoint(self) -> pathlib.Path:
-        """The folder of the checkpoints, as long as there is no record."""
+        """Return the folder of the checkpoints, as long as there is no record."""
         return self.path.with_suffix(".checkpoint")
 
     @property
     def epochs_done(self) -> int:
-        """How many, as far as the training goes on from there."""
+        """Return how many are done, as far as the training goes on from there."""
         return checkpoint.epochs_done(self.checkpoint)
 
     def run(self, task: Task, on_epoch: Callable[[float], None]) -> None:

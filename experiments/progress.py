@@ -1,4 +1,4 @@
-"""What is shown while training goes on: a bar on a terminal, lines elsewhere."""
+"""Progress of a training, shown as a bar on a terminal and as lines elsewhere."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class TimeColumn(rich.progress.ProgressColumn):
         self._end = None if seconds is None else time.monotonic() + seconds
 
     def render(self, task: rich.progress.Task) -> rich.text.Text:
-        """The time until then."""
+        """Return the time until then."""
         if self._end is None:
             return rich.text.Text("-:--:--", style="progress.remaining")
         seconds = max(0, round(self._end - time.monotonic()))

@@ -11,7 +11,7 @@ from ..backends import flow
 
 
 def get() -> dict[str, Any]:
-    """The state, as JSON can have it."""
+    """Return the state, as JSON can have it."""
     numpy = np.random.get_state(legacy=False)
     key = numpy["state"]["key"].tolist()
     return {

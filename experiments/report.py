@@ -150,7 +150,7 @@ def curves_by_step(comparison: Comparison, quantity: str, mean: Center = np.mean
 def curves_of_stretches(
     comparison: Comparison, quantity: str, mean: Center = np.mean, stretches: int = STRETCHES
 ) -> list[Curve]:
-    """Means of stretches of equal length, whether or not a single step means something.
+    """Return means of stretches of equal length, whether or not a single step means something.
 
     Args:
         comparison: The results.

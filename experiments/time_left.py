@@ -1,4 +1,4 @@
-"""How long training takes yet."""
+"""An estimate of how long training takes yet."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class TimeLeft:
 
     @property
     def epochs_done(self) -> int:
-        """How many of all."""
+        """Return how many of all are done."""
         return self.epochs - sum(self._left.values())
 
     def epoch(self, run: Run, seconds: float) -> None:
@@ -38,14 +38,14 @@ class TimeLeft:
         self._left[run] = 0
 
     def seconds(self) -> float | None:
-        """How many there are left, or None as long as no epoch is done."""
+        """Return how many there are left, or None as long as no epoch is done."""
         if not self._seconds:
             return None
         by_run = [left * self._of_an_epoch(name) for (name, _), left in self._left.items()]
         return max(sum(by_run) / self._processes, max(by_run))
 
     def _of_an_epoch(self, name: str) -> float:
-        """The mean; of an optimizer that was not trained yet, that of the others."""
+        """Return the mean; of an optimizer that was not trained yet, that of the others."""
         if name in self._seconds:
             return _mean(self._seconds[name])
         return _mean([_mean(seconds) for seconds in self._seconds.values()])

@@ -1,4 +1,4 @@
-"""What is shown while training goes on, and the time that is said to be left."""
+"""Progress that is shown while training goes on, and the time that is said to be left."""
 
 import io
 

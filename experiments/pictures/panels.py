@@ -43,7 +43,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Published:
-    """What a source shows of one stack, drawn as points beside our line.
+    """Published values of one stack, drawn as points beside our line.
 
     Args:
         name: The text of the stack whose colour they have; of no curve in the panel: grey.

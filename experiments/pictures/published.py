@@ -1,4 +1,4 @@
-"""What a source shows, as points with a legend beside the lines that are ours."""
+"""Published values, drawn as points with a legend beside the lines that are ours."""
 
 from __future__ import annotations
 

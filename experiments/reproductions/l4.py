@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from ..comparison import Comparison
 from ..pictures import Curve, Panel, geometric_mean
+from ..pictures import Published as Points
 from ..report import curves_by_epoch, curves_of_stretches
 from ..tables import NAMES, milestones
 from . import cells
@@ -27,6 +28,7 @@ def report(
     network: str,
     measured: str = "training loss of the epoch and test accuracy after it",
     published: Published | None = None,
+    rates: tuple[float, float] = RATES,
 ) -> None:
     """Writes the table and the picture of a comparison by epoch, named as the experiment is.
 
@@ -37,6 +39,7 @@ def report(
         network: What was trained.
         measured: What the table has.
         published: What stands below the results of a stack. Default: nothing.
+        rates: Which effective learning rates are shown. Default: `RATES`.
     """
     name, shown = laboratory.name.replace("-", "_"), milestones(epochs, comparison.epochs)
     seeds = cells.of_seeds(comparison.seeds)
@@ -46,16 +49,18 @@ def report(
         columns(shown),
         rows(comparison, shown, published),
     )
-    laboratory.picture(name, panels(comparison), title(network, comparison.seeds), geometric_mean)
+    laboratory.picture(
+        name, panels(comparison, rates), title(network, comparison.seeds), geometric_mean
+    )
 
 
 def title(network: str, seeds: int) -> str:
-    """What stands above a picture whose lines are means in log space."""
+    """Return what stands above a picture whose lines are means in log space."""
     return f"{network}, {cells.of_seeds(seeds, 'mean in log space, and range,')}"
 
 
 def columns(shown: list[int]) -> list[str]:
-    """The headings of `rows`."""
+    """Return the headings of `rows`."""
     losses = (f"loss, epoch {epoch}" for epoch in shown)
     accuracies = (f"test accuracy (%), epoch {epoch}" for epoch in shown)
     return ["optimizer", *losses, *accuracies]
@@ -76,24 +81,32 @@ def rows(
     return rows
 
 
-def panels(comparison: Comparison) -> list[Panel]:
+def panels(comparison: Comparison, rates: tuple[float, float]) -> list[Panel]:
     """The training loss and the effective learning rate."""
     return [
         Panel(curves_by_epoch(comparison, "loss"), "epoch", NAMES["loss"]),
-        rate_panel(comparison, steps_per_epoch(comparison)),
+        rate_panel(comparison, steps_per_epoch(comparison), rates),
     ]
 
 
-def rate_panel(comparison: Comparison, steps_per_epoch: float) -> Panel:
-    """The effective learning rate; one of 0 counts as the least that is shown."""
-    curves = curves_of_steps(comparison, "learning_rate", RATES[0], steps_per_epoch)
-    return Panel(curves, "epoch", "effective learning rate", limits=RATES)
+def accuracy_panel(comparison: Comparison, points: Sequence[Points] = ()) -> Panel:
+    """Return a panel of the test accuracy, with what was published as points."""
+    curves = curves_by_epoch(comparison, "val_accuracy")
+    return Panel(curves, "epoch", NAMES["val_accuracy"], log_y=False, published=points)
+
+
+def rate_panel(
+    comparison: Comparison, steps_per_epoch: float, rates: tuple[float, float] = RATES
+) -> Panel:
+    """Return a panel of the effective learning rate; less than the axis shows counts as its end."""
+    curves = curves_of_steps(comparison, "learning_rate", rates[0], steps_per_epoch)
+    return Panel(curves, "epoch", "effective learning rate", limits=rates)
 
 
 def curves_of_steps(
     comparison: Comparison, quantity: str, floor: float, steps_per_epoch: float
 ) -> list[Curve]:
-    """Means in log space of stretches of steps, at the epoch in which they are.
+    """Return means in log space of stretches of steps, at the epoch in which they are.
 
     Args:
         comparison: The results.
@@ -109,5 +122,5 @@ def curves_of_steps(
 
 
 def steps_per_epoch(comparison: Comparison) -> float:
-    """How many steps an epoch had, where at least one optimizer reached the end."""
+    """Return how many steps an epoch had, where at least one optimizer reached the end."""
     return comparison.by_step(next(iter(comparison.records)), "loss").shape[1] / comparison.epochs

@@ -42,18 +42,18 @@ STACKS = {
 
 
 def columns(shown: list[int]) -> list[str]:
-    """The headings of `rows`."""
+    """Return the headings of `rows`."""
     losses = (f"loss, epoch {epoch}" for epoch in shown)
     return ["optimizer", "called there", *losses, "test accuracy (%)"]
 
 
 def label(stack: str) -> str:
-    """What an optimizer is called there."""
+    """Return what an optimizer is called there."""
     return next(label for label, text in STACKS.items() if text == stack)
 
 
 def rows(comparison: Comparison, shown: list[int]) -> list[list[str]]:
-    """For each optimizer its training loss at these epochs, and the test accuracy at the end."""
+    """Return for each optimizer its training losses at these epochs, and the last test accuracy."""
     return [
         [
             name,
@@ -68,6 +68,6 @@ def rows(comparison: Comparison, shown: list[int]) -> list[list[str]]:
 
 
 def panel(comparison: Comparison, published: Sequence[Published], title: str = "") -> Panel:
-    """The training loss, with points of the published curves."""
+    """Return the training loss, with points of the published curves."""
     curves = curves_by_epoch(comparison, "loss")
     return Panel(curves, "epoch", tables.NAMES["loss"], title, published=published)

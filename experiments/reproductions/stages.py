@@ -35,7 +35,7 @@ class Stages:
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """Return how many there are."""
         return len(self.learning_rates)
 
     def length(self, epochs: int, seeds: int, samples: int) -> Length:
@@ -65,17 +65,51 @@ class PublishedRun:
 
     @property
     def epochs(self) -> int:
-        """How long it was."""
+        """Return how many epochs it had."""
         return max(epoch for curve in self.curves.values() for epoch in curve)
 
     def at(self, quantity: str, epoch: int) -> float:
-        """The value after an epoch, NaN if that was not published."""
+        """Return the value after an epoch, NaN if that was not published."""
         return self.curves.get(quantity, {}).get(epoch, math.nan)
 
 
 def every_epoch(values: str) -> dict[int, float]:
-    """A curve, from its values after each epoch with blanks between."""
+    """Return a curve, from its values after each epoch with blanks between."""
     return dict(enumerate(map(float, values.split()), 1))
+
+
+def some_epochs(epochs: Sequence[int], values: Sequence[float]) -> dict[int, float]:
+    """Return a curve, from its values after the first of these epochs, as many as there are."""
+    return dict(zip(epochs[: len(values)], values, strict=True))
+
+
+def published_run(
+    epochs: Sequence[int],
+    losses: Sequence[float],
+    accuracies: Sequence[float],
+    test_losses: Sequence[float],
+    test_accuracies: Mapping[int, float],
+    microseconds: int | None = None,
+) -> PublishedRun:
+    """Return what was published of one optimizer.
+
+    Args:
+        epochs: Those of the next three.
+        losses: The training losses.
+        accuracies: The training accuracies.
+        test_losses: The losses on the test data.
+        test_accuracies: A curve of its own, as they are mostly known after every epoch.
+        microseconds: As in `PublishedRun`.
+    """
+    return PublishedRun(
+        {
+            "loss": some_epochs(epochs, losses),
+            "accuracy": some_epochs(epochs, accuracies),
+            "val_loss": some_epochs(epochs, test_losses),
+            "val_accuracy": test_accuracies,
+        },
+        microseconds,
+    )
 
 
 def columns(stages: int) -> list[str]:
@@ -154,7 +188,7 @@ def _published(run: PublishedRun, stages: int) -> tuple[list[str], list[str]]:
 
 
 def _ends(length: int, stages: int) -> list[int]:
-    """The last epochs of stages of that length."""
+    """Return the last epochs of stages of that length."""
     return [length * number for number in range(1, stages + 1)]
 
 
@@ -195,7 +229,7 @@ def compare(
 def panels(
     comparisons: Sequence[Comparison], published: Mapping[str, PublishedRun], source: str
 ) -> list[Panel]:
-    """Loss and accuracy, in training and on the test data, with what was published as points.
+    """Return loss and accuracy, in training and on the test data, with published points.
 
     Args:
         comparisons: The results.

@@ -54,12 +54,12 @@ def falling_singular_values() -> np.ndarray:
 
 
 def falling_rows(lowest: float = 1e-10) -> np.ndarray:
-    """An A with rows that fall from 1 to the lowest."""
+    """Return an A with rows that fall from 1 to the lowest."""
     return np.linspace(1, lowest, OUTPUTS)[:, None] * np.random.uniform(size=(OUTPUTS, INPUTS))
 
 
 def regression(name: str, random_matrix: Callable[[], np.ndarray]) -> Task:
-    """The task of learning an A that this function draws; an epoch has 1,000 steps."""
+    """Return the task of learning an A that this function draws; an epoch has 1,000 steps."""
     return Task(
         name=name,
         model=functools.partial(_model, random_matrix),

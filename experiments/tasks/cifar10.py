@@ -72,7 +72,7 @@ def cifar_resnet(folder: pathlib.Path | None = None) -> Task:
 
 @task("cifar-resnet-8")
 def cifar_resnet_8(folder: pathlib.Path | None = None) -> Task:
-    """As cifar-resnet, with 8 layers rather than 32, to try something out.
+    """The network of cifar-resnet with 8 layers rather than 32, to try something out.
 
     It has 78,106 parameters.
     """

@@ -27,7 +27,7 @@ class CropAndFlip(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def call(self, images: Any, training: bool = False) -> Any:
-        """The images, batch × height × width × channels."""
+        """Return the images, batch × height × width × channels."""
         if not training:
             return images
         count = ops.shape(images)[0]
@@ -47,19 +47,8 @@ class CropAndFlip(keras.layers.Layer):
             ops.take_along_axis(padded, places, axis=1), (count, height, width, channels)
         )
 
-    def save_own_variables(self, store: Any) -> None:
-        """Puts the state of the random numbers into the store, which Keras leaves out of files.
-
-        So training that is resumed goes on with others, as it would have done.
-        """
-        store["seed_state"] = ops.convert_to_numpy(self.seed_generator.state)
-
-    def load_own_variables(self, store: Any) -> None:
-        """Takes the state from there."""
-        self.seed_generator.state.assign(store["seed_state"])
-
     def _drawn(self, count: Any, end: int) -> Any:
-        """A number from 0 to before the end for each image."""
+        """Return a number from 0 to before the end for each image."""
         return keras.random.randint((count, 1), 0, end, seed=self.seed_generator)
 
 
@@ -71,7 +60,7 @@ class StandardizedImages(keras.layers.Layer):
     """
 
     def call(self, images: Any) -> Any:
-        """The images, batch × height × width × channels, with numbers from 0 to 1."""
+        """Return the images, batch × height × width × channels, with numbers from 0 to 1."""
         least = 1 / (255 * np.sqrt(np.prod(images.shape[1:])))
         mean = ops.mean(images, axis=(1, 2, 3), keepdims=True)
         deviation = ops.std(images, axis=(1, 2, 3), keepdims=True)

@@ -23,7 +23,7 @@ def mnist_mlp(folder: pathlib.Path | None = None) -> Task:
 
 @task("mnist-mlp-last-zero")
 def mnist_mlp_last_zero(folder: pathlib.Path | None = None) -> Task:
-    """As mnist-mlp, with a last layer whose weights are 0 at first.
+    """The network of mnist-mlp with a last layer whose weights are 0 at first.
 
     Reference:
         github.com/martius-lab/l4-optimizer, "L4_MNIST".
@@ -71,7 +71,7 @@ def mnist_deep_mlp(folder: pathlib.Path | None = None) -> Task:
 def compiled_deep_mlp(
     optimizer: keras.optimizers.Optimizer, kernel_initializer: str = "he_normal", depth: int = 30
 ) -> keras.Model:
-    """The network of mnist-deep-mlp, compiled with the optimizer."""
+    """Return the network of mnist-deep-mlp, compiled with the optimizer."""
     return compiled_classifier(_deep_mlp(kernel_initializer, depth), optimizer)
 
 

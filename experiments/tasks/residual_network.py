@@ -15,7 +15,7 @@ WEIGHT_DECAY = 2e-4
 
 
 def residual_network(blocks: int, momentum: float) -> keras.Model:
-    """A network with batch normalisation before its convolutions, and augmentation in it.
+    """Return a network with batch normalisation before its convolutions, and augmentation in it.
 
     Args:
         blocks: How many each of the three stages has, of two convolutions.
@@ -39,7 +39,7 @@ def residual_network(blocks: int, momentum: float) -> keras.Model:
 
 
 def _first_block(x: Any, filters: int, momentum: float, strides: int) -> Any:
-    """The block of a stage that changes the shape; a 1×1 convolution leads past it."""
+    """Return the block of a stage that changes the shape; a 1×1 convolution leads past it."""
     x = _normalized(x, momentum)
     return layers.add(
         [_residual(x, filters, momentum, strides), _convolved(x, filters, 1, strides)]
@@ -51,7 +51,7 @@ def _further_block(x: Any, filters: int, momentum: float) -> Any:
 
 
 def _residual(normalized: Any, filters: int, momentum: float, strides: int = 1) -> Any:
-    """What a block adds, of its input that is normalised already."""
+    """Return what a block adds, of its input that is normalised already."""
     x = _convolved(normalized, filters, strides=strides)
     return _convolved(_normalized(x, momentum), filters)
 

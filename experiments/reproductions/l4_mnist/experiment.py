@@ -45,19 +45,19 @@ def l4_mnist(laboratory: Laboratory) -> None:
 
 
 def report_table_2(laboratory: Laboratory) -> None:
-    """The paper's comparison: its table, training loss and learning rate, and test accuracy."""
+    """Runs the paper's comparison: its table, training loss, learning rate and test accuracy."""
     comparison = laboratory.compare("mlp", STACKS, "mnist-mlp", full=FULL, fast=FAST)
     network = f"{NETWORK}, batches of 64"
     l4.report(laboratory, comparison, EPOCHS, network, published=table_2())
     laboratory.picture(
         "l4_mnist_accuracy",
-        [accuracy_panel(comparison)],
+        [l4.accuracy_panel(comparison, accuracies_of_table_2())],
         f"{network}, {cells.of_seeds(comparison.seeds, 'mean and range')}",
     )
 
 
 def table_2() -> l4.Published:
-    """The cells of the paper's table, to stand below ours."""
+    """Return the cells of the paper's table, to stand below ours."""
     return {
         stack: {
             f"{called} in the paper": {
@@ -68,22 +68,16 @@ def table_2() -> l4.Published:
     }
 
 
-def accuracy_panel(comparison: Comparison) -> Panel:
-    """The test accuracy, and the means of the paper's table."""
-    return Panel(
-        curves_by_epoch(comparison, "val_accuracy"),
-        "epoch",
-        tables.NAMES["val_accuracy"],
-        log_y=False,
-        published=[
-            Published(stack, list(there), [mean / 100 for mean, _ in there.values()], PAPER)
-            for stack, (_, there) in TABLE.items()
-        ],
-    )
+def accuracies_of_table_2() -> list[Published]:
+    """Return the means of the paper's table, as points."""
+    return [
+        Published(stack, list(there), [mean / 100 for mean, _ in there.values()], PAPER)
+        for stack, (_, there) in TABLE.items()
+    ]
 
 
 def report_notebook(laboratory: Laboratory) -> None:
-    """The notebook's start from a last layer of zeros, and its losses of single batches."""
+    """Runs the notebook's start from a last layer of zeros, and its losses of single batches."""
     comparison = laboratory.compare(
         "notebook", L4_STACKS, "mnist-mlp-last-zero", full=NOTEBOOK_FULL, fast=FAST
     )
@@ -105,13 +99,13 @@ def report_notebook(laboratory: Laboratory) -> None:
 
 
 def notebook_row(last: int) -> l4.Published:
-    """The notebook's test accuracy, at the end."""
+    """Return the notebook's test accuracy, at the end."""
     row = {"L4Adam(0.25) in the authors' notebook": {last: str(NOTEBOOK_ACCURACY)}}
     return {NOTEBOOK_STACK: row}
 
 
 def batch_loss_panel(comparison: Comparison) -> Panel:
-    """The loss of a batch, over epochs as the notebook counts them; 0 counts as the least shown."""
+    """Return the loss of a batch, over the notebook's epochs; 0 counts as the least shown."""
     curves = l4.curves_of_steps(comparison, "loss", BATCH_LOSSES[0], NOTEBOOK_BATCHES)
     epochs = range(len(NOTEBOOK_LOSSES))
     points = Published(NOTEBOOK_STACK, epochs, NOTEBOOK_LOSSES, NOTEBOOK)
@@ -119,7 +113,7 @@ def batch_loss_panel(comparison: Comparison) -> Panel:
 
 
 def report_batch_sizes(laboratory: Laboratory) -> None:
-    """The batch sizes of the paper's supplement, whose results are not known."""
+    """Runs the batch sizes of the paper's supplement, whose results are not known."""
     task = tasks.get("mnist-mlp")(laboratory.data)
     comparisons = {
         size: laboratory.compare(

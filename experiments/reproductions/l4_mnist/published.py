@@ -1,4 +1,4 @@
-"""What is published of L4 on MNIST."""
+"""Published results of L4 on MNIST."""
 
 from __future__ import annotations
 

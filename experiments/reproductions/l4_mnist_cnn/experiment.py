@@ -56,7 +56,7 @@ def l4_mnist_cnn(laboratory: Laboratory) -> None:
 
 
 def rows(comparison: Comparison, shown: list[int], samples: int) -> list[list[str]]:
-    """For each optimizer loss, accuracy and speed, and below them the published ones."""
+    """Return for each optimizer loss, accuracy and speed, and below them the published ones."""
     at = [epoch - 1 for epoch in shown]
     rows = []
     for name in comparison.records:
@@ -84,7 +84,7 @@ def rows(comparison: Comparison, shown: list[int], samples: int) -> list[list[st
 
 
 def panel(comparison: Comparison, quantity: str) -> Panel:
-    """The course of a quantity, and the published one."""
+    """Return the course of a quantity, and the published one."""
     return Panel(
         curves_by_epoch(comparison, quantity),
         "epoch",

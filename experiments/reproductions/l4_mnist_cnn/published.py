@@ -1,4 +1,4 @@
-"""What is published of L4 on MNIST with a convolutional network.
+"""Published results of L4 on MNIST with a convolutional network.
 
 README and `examples/logs` of github.com/danielegrattarola/keras-l4: one run of each optimizer.
 """

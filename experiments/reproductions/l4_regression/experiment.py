@@ -110,7 +110,7 @@ def rows(comparison: Comparison, about: str, shown: list[int]) -> list[list[str]
 
 
 def notebook_rows(comparison: Comparison) -> list[list[str]]:
-    """For each optimizer the loss at some iterations, and below it what the notebook has."""
+    """Return for each optimizer the loss at some iterations, and below it what the notebook has."""
     shown = _read_at(comparison)
     rows = []
     for name, published in NOTEBOOK.items():
@@ -127,13 +127,13 @@ def _read_at(comparison: Comparison) -> list[int]:
 
 
 def panel(comparison: Comparison, title: str, limits: tuple[float, float]) -> Panel:
-    """The loss, smoothed in log space."""
+    """Return the loss, smoothed in log space."""
     curves = curves_of_stretches(comparison, "loss", geometric_mean, STRETCHES)
     return Panel(curves, "iteration", "sum of squares", title, limits=limits)
 
 
 def notebook_panel(comparison: Comparison) -> Panel:
-    """The same for the notebook's comparison, with what is read off its picture."""
+    """Return the same for the notebook's comparison, with what is read off its picture."""
     return dataclasses.replace(
         panel(comparison, "The notebook: rows fall to 1e-5", NOTEBOOK_LIMITS),
         published=[

@@ -47,7 +47,7 @@ def l4_resnet(laboratory: Laboratory) -> None:
 
 
 def drops_of(epochs: int) -> list[int]:
-    """The epochs after which the manual schedule's rate falls, sooner in a shorter training."""
+    """Return the epochs after which the manual rate falls, sooner in a shorter training."""
     share = min(1, epochs / PUBLISHED_EPOCHS)
     return [round(share * epoch) for epoch in PUBLISHED_DROPS]
 
@@ -66,7 +66,7 @@ def with_schedule(drops: Sequence[int], steps: int) -> dict[str, str]:
 
 
 def rate_rows(comparison: Comparison, shown: Sequence[int]) -> list[list[str]]:
-    """For each optimizer its mean learning rate in these epochs."""
+    """Return for each optimizer its mean learning rate in these epochs."""
     at = [epoch - 1 for epoch in shown]
     return [
         [name, *map(cells.number, comparison.by_epoch(name, "learning_rate")[:, at].T)]
@@ -99,9 +99,7 @@ def _write_tables(
 def _draw(laboratory: Laboratory, comparison: Comparison, network: str) -> None:
     title = f"{network}, {cells.of_seeds(comparison.seeds, 'mean and range')}"
     of_loss = Panel(curves_by_epoch(comparison, "loss"), "epoch", tables.NAMES["loss"])
-    accuracies = curves_by_epoch(comparison, "val_accuracy")
-    of_accuracy = Panel(accuracies, "epoch", tables.NAMES["val_accuracy"], log_y=False)
-    laboratory.picture("l4_resnet", [of_loss, of_accuracy], title)
+    laboratory.picture("l4_resnet", [of_loss, l4.accuracy_panel(comparison)], title)
     rates = curves_by_epoch(comparison, "learning_rate")
     of_rates = Panel(rates, "epoch", "effective learning rate")
     laboratory.picture("l4_resnet_learning_rates", [of_rates], title)

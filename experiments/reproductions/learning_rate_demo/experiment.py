@@ -101,7 +101,7 @@ class WeightReader(keras.callbacks.Callback):
 
 
 def table_rows(comparison: Comparison, fits: Sequence[Fit]) -> list[list[str]]:
-    """For each optimizer losses and the last line, and below it the exact ones."""
+    """Return for each optimizer losses and the last line, and below it the exact ones."""
     rows = []
     for fit in fits:
         losses = comparison.by_step(fit.name, "loss")[0, list(TABLE_STEPS)]
@@ -116,7 +116,7 @@ def _written(losses: Sequence[float], line: Sequence[float]) -> list[str]:
 
 
 def exact_points() -> list[Published]:
-    """The exact losses, each beside the step before which it is recorded."""
+    """Return the exact losses, each beside the step before which it is recorded."""
     before = np.array(TABLE_STEPS) + 1
     return [
         Published(name, before, losses, "published code") for name, (losses, _) in EXACT.items()

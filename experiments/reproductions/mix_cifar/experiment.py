@@ -52,7 +52,7 @@ def mix_cifar(laboratory: Laboratory) -> None:
 
 
 def read_off(label: str) -> str:
-    """The published losses of an optimizer, each with its true epoch."""
+    """Return the published losses of an optimizer, each with its true epoch."""
     curves = [curve for curve in CURVES if curve.label == label]
     return "; ".join(
         ", ".join(
@@ -65,7 +65,7 @@ def read_off(label: str) -> str:
 
 
 def points(epochs: int) -> list[Published]:
-    """The published curves, as far as they go in so many epochs."""
+    """Return the published curves, as far as they go in so many epochs."""
     return [
         Published(
             mix.STACKS[curve.label],

@@ -34,7 +34,7 @@ class DrawnCurve:
 
     @property
     def compressed(self) -> bool:
-        """Whether a drawn epoch is 1.7 true ones."""
+        """Return whether a drawn epoch is 1.7 true ones."""
         return self.true_epochs is not DRAWN
 
 

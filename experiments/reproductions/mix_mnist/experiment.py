@@ -83,7 +83,7 @@ def compiled_network(optimizer: keras.optimizers.Optimizer) -> keras.Model:
 
 
 def table_rows(comparison: Comparison, images: int, shown: Sequence[int]) -> list[list[str]]:
-    """For each optimizer its own row, and below it what was published for as many images."""
+    """Return for each optimizer its own row, and below it what was published for as many images."""
     rows = []
     for name, called, *numbers in mix.rows(comparison, shown):
         more = "" if images == min(TRAINED) else f", {images:,} images"
@@ -96,7 +96,7 @@ def table_rows(comparison: Comparison, images: int, shown: Sequence[int]) -> lis
 
 
 def points(images: int) -> list[Published]:
-    """The published curves of runs on so many images."""
+    """Return the published curves of runs on so many images."""
     return [
         Published(
             mix.STACKS[label],

@@ -119,7 +119,7 @@ def at(template: str, rate: float) -> str:
 
 
 def maker(template: str, rate: float) -> str | Callable[[], keras.optimizers.Optimizer]:
-    """What makes the optimizer with that learning rate: its text, but of the adaptive one."""
+    """Return what makes the optimizer with that learning rate: a text, but for the adaptive one."""
     if template == ADAPTIVE:
         return functools.partial(AdaptiveNormalizedSGD, rate)
     return at(template, rate)
@@ -218,7 +218,7 @@ def _above_the_minimum() -> list[Published]:
 
 
 def first_run_rows(comparison: Comparison) -> list[list[str]]:
-    """The values at the iterations of the notebook, and the printed ones."""
+    """Return the values at the iterations of the notebook, and the printed ones."""
     values = comparison.by_step(FIRST_RUN, "loss")[0] + PUBLISHED_MINIMUM
     own = [values[iteration - 1] for iteration in PRINTED]
     return [
@@ -228,7 +228,7 @@ def first_run_rows(comparison: Comparison) -> list[list[str]]:
 
 
 def printed_values(comparison: Comparison) -> Panel:
-    """The first run with the printed values."""
+    """Return the first run with the printed values."""
     values = comparison.by_step(FIRST_RUN, "loss") + PUBLISHED_MINIMUM
     curve = Curve(FIRST_RUN, np.arange(1, values.shape[1] + 1), values)
     printed = Published(FIRST_RUN, list(PRINTED), list(PRINTED.values()), "printed")
