@@ -118,3 +118,15 @@ def test_the_tests_of_randomness_find_what_is_not():
     assert np.max(np.abs(list(scores_of(good)))) < 4
     for bad in ([even], [again], [good[1], alike]):
         assert np.max(np.abs(list(scores_of(bad)))) > 6
+
+
+def test_normal_numbers_of_all_bits_are_finite_and_symmetric(monkeypatch):
+    """Those of the least and the greatest bits, too, one of which every run of hours draws."""
+    words = np.array([0, 2**9, 2**31 - 1, 2**31, 2**32 - 2**9 - 1, 2**32 - 1], "uint32")
+    drawn = ops.convert_to_tensor(words.view("int32"))
+    monkeypatch.setattr(counter_hash, "bits", lambda shapes, seed: [drawn])
+    [numbers] = map(ops.convert_to_numpy, counter_hash.normal([(6,)], None))
+    uniform = [((int(word) >> 9) + 0.5) * 2.0**-23 for word in words]
+    expected = [statistics.NormalDist().inv_cdf(number) for number in uniform]
+    np.testing.assert_allclose(numbers, expected, rtol=1e-5, atol=1e-9)
+    np.testing.assert_allclose(numbers, -numbers[::-1], rtol=1e-6)
