@@ -21,7 +21,7 @@ from cases import BACKEND
 from stepwrap import parse
 from stepwrap.experiments import Record, Task, checkpoint, compare, random_state, report, training
 
-EPOCHS = 5
+EPOCHS = 4
 X = np.random.default_rng(0).normal(size=(24, 3)).astype("float32")
 Y = (X.sum(axis=1) > 0).astype("int32")
 
@@ -101,6 +101,7 @@ def test_a_record_is_that_of_a_training_without_interruption(stack, folder, tmp_
     assert len(seconds) == EPOCHS - 2
 
 
+@pytest.mark.backend_free("torch")  # which is the fastest
 def test_it_goes_on_from_the_last_checkpoint_not_the_last_epoch(folder, tmp_path, monkeypatch):
     uninterrupted = train(STACKS[0], tmp_path / "other")
     interrupt(STACKS[0], folder, 2)
@@ -110,6 +111,7 @@ def test_it_goes_on_from_the_last_checkpoint_not_the_last_epoch(folder, tmp_path
     assert_same(train(STACKS[0], folder), uninterrupted)
 
 
+@pytest.mark.backend_free("torch")  # which is the fastest
 def test_the_last_epoch_may_have_been_trained_already(folder, tmp_path):
     uninterrupted = train(STACKS[1], tmp_path / "other")
     interrupt(STACKS[1], folder, EPOCHS)
@@ -117,6 +119,7 @@ def test_the_last_epoch_may_have_been_trained_already(folder, tmp_path):
     assert_same(train(STACKS[1], folder), uninterrupted)
 
 
+@pytest.mark.backend_free("torch")  # which is the fastest
 def test_what_diverges_stops_at_the_same_step(folder, tmp_path, monkeypatch):
     monkeypatch.setattr("stepwrap.experiments.step_trace.LOSSES_TO_GIVE_UP", 9)
     task = Task("steep", noisy_classifier, (1e30 * X, Y), epochs=EPOCHS, batch_size=4)
@@ -137,6 +140,7 @@ class Batches(keras.utils.PyDataset):
         return X[4 * index :][:4], Y[4 * index :][:4]
 
 
+@pytest.mark.backend_free("torch")  # which is the fastest
 def test_a_data_set_is_gone_on_with(folder, tmp_path):
     task = Task("batches", noisy_classifier, Batches(workers=0), epochs=EPOCHS)
     uninterrupted = train(STACKS[0], tmp_path / "other", task)
@@ -147,6 +151,7 @@ def test_a_data_set_is_gone_on_with(folder, tmp_path):
 # Checkpoints.
 
 
+@pytest.mark.backend_free("torch")  # which is the fastest
 @pytest.mark.parametrize("file", ["latest.weights.h5", checkpoint.COURSE])
 def test_a_damaged_checkpoint_is_said_and_not_used(file, folder, tmp_path):
     uninterrupted = train(STACKS[0], tmp_path / "other")
@@ -158,6 +163,7 @@ def test_a_damaged_checkpoint_is_said_and_not_used(file, folder, tmp_path):
     assert_same(record, uninterrupted)
 
 
+@pytest.mark.backend_free("torch")  # which is the fastest
 def test_a_damaged_checkpoint_counts_no_epochs(folder):
     (folder / "000001").mkdir(parents=True)
     (folder / "000001" / checkpoint.COURSE).write_bytes(b"PK")
@@ -165,6 +171,7 @@ def test_a_damaged_checkpoint_counts_no_epochs(folder):
     assert checkpoint.epochs_done(folder / "nowhere") == 0
 
 
+@pytest.mark.backend_free("torch")  # which is the fastest
 def test_time_has_to_pass_before_a_checkpoint(folder, monkeypatch):
     monkeypatch.setattr(checkpoint, "SECONDS", 3600)
     train(STACKS[0], folder)
@@ -216,6 +223,7 @@ def draw():
 # Comparisons.
 
 
+@pytest.mark.backend_free("torch")  # which is the fastest
 def test_a_comparison_goes_on_within_a_seed(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(report, "draw", lambda *panels: None)
     options = dict(task=TASK, seeds=2)
@@ -240,6 +248,7 @@ def interrupted_train(train, *arguments):
     return train(*others, Interruption(2))
 
 
+@pytest.mark.backend_free("torch")  # which is the fastest
 def test_force_forgets_checkpoints(tmp_path, monkeypatch):
     monkeypatch.setattr(report, "draw", lambda *panels: None)
     monkeypatch.setattr(

@@ -212,6 +212,7 @@ def test_a_data_folder_without_the_file(here, capsys):
     assert str(here / "cifar10_subset.npz") in error
 
 
+@pytest.mark.backend_free("torch")  # which is the fastest
 def test_an_output_folder_with_another_run(trained, capsys):
     command_line.main(COMPARE)
     error = failed(capsys, *COMPARE, "--epochs", "3")

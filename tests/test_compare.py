@@ -125,6 +125,7 @@ def test_results_do_not_depend_on_what_else_is_compared(run, compared):
         assert same(one, other)
 
 
+@pytest.mark.backend_free("torch")  # which is the fastest
 def test_functions_by_name_are_compared_too(run):
     comparison = run({"half": lambda: keras.optimizers.SGD(0.5), "text": "sgd(0.5)"})
     assert same(comparison.records["half"][0], comparison.records["text"][0])
@@ -174,6 +175,7 @@ def test_a_task_says_whether_samples_are_shuffled(shuffle, run):
     assert (order.tolist() == [*range(8)] * 2) is not shuffle
 
 
+@pytest.mark.backend_free("torch")  # which is the fastest
 def test_one_that_diverges_is_said_to_and_the_others_go_on(run, tmp_path, monkeypatch):
     monkeypatch.setattr(stepwrap.experiments.step_trace, "LOSSES_TO_GIVE_UP", 2)
     wild = "sgd(1e38)"
@@ -876,6 +878,7 @@ def test_other_texts_are_no_learning_rates(text):
         parse_learning_rates(text)
 
 
+@pytest.mark.backend_free("torch")  # which is the fastest
 def test_a_sweep_finds_the_best_learning_rate(tmp_path):
     template = "sgd(LR) | normalized"
     comparison = sweep([template], [1e-6, 0.1], TASK, output=tmp_path / "run", seeds=1, quiet=True)

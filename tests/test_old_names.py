@@ -11,7 +11,7 @@ import stepwrap
 from stepwrap import wrappers
 from stepwrap.optimizers import old_names
 
-pytestmark = pytest.mark.backend_free
+pytestmark = pytest.mark.backend_free("torch")  # which starts fastest
 
 
 @pytest.mark.parametrize(

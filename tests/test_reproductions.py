@@ -27,9 +27,7 @@ def page_of(name):
     return path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(
-    "name", cases.others_long(catalogue.names(), ["l4-mnist", "learning-rate-demo"])
-)
+@pytest.mark.parametrize("name", cases.others_long(catalogue.names(), ["l4-mnist"]))
 def test_it_writes_tables_and_pictures(name, image_folder, tmp_path, monkeypatch):
     pretend_training(monkeypatch)
     console = rich.console.Console(quiet=True)

@@ -14,6 +14,7 @@ pytest.importorskip("matplotlib")
 
 import rich.console
 
+import cases
 from stepwrap.experiments import Comparison, Record
 from stepwrap.experiments.pictures import Published
 from stepwrap.experiments.reproductions import catalogue
@@ -250,7 +251,7 @@ def test_the_table_has_the_loss_after_a_step_and_the_last_line():
     ]
 
 
-@pytest.mark.parametrize("stack", learning_rate_demo.EXACT)
+@pytest.mark.parametrize("stack", cases.others_long(learning_rate_demo.EXACT, ["sgd(0.1)"]))
 def test_gradient_descent_is_that_of_the_published_code(stack):
     keras.utils.set_random_seed(0)
     x, y, start = learning_rate_demo.random_instance()

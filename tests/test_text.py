@@ -28,7 +28,7 @@ class Holder(stepwrap.OptimizerWrapper):
         self.value = value
 
 
-pytestmark = pytest.mark.backend_free
+pytestmark = pytest.mark.backend_free("torch")  # which makes optimizers fastest
 
 USERS = {"averaged": cases.AveragedGradient, "halved": cases.HalvedStep, "holder": Holder}
 
