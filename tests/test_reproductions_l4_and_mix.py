@@ -12,16 +12,16 @@ from stepwrap.experiments import Comparison, Record
 from stepwrap.experiments.pictures import geometric_mean
 from stepwrap.experiments.report import curves_of_stretches
 from stepwrap.experiments.reproductions import cells, l4, mix
+from stepwrap.experiments.reproductions.l4_dnc import experiment as l4_dnc
 from stepwrap.experiments.reproductions.l4_fashion import experiment as l4_fashion
 from stepwrap.experiments.reproductions.l4_mnist import experiment as l4_mnist
 from stepwrap.experiments.reproductions.l4_mnist_cnn import experiment as l4_mnist_cnn
-from stepwrap.experiments.reproductions.l4_recurrent import experiment as l4_recurrent
 from stepwrap.experiments.reproductions.l4_regression import experiment as l4_regression
 from stepwrap.experiments.reproductions.l4_resnet import experiment as l4_resnet
 from stepwrap.experiments.reproductions.mix_cifar import experiment as mix_cifar
 from stepwrap.experiments.reproductions.mix_mnist import experiment as mix_mnist
 
-L4_EXPERIMENTS = (l4_fashion, l4_mnist, l4_mnist_cnn, l4_recurrent, l4_regression, l4_resnet)
+L4_EXPERIMENTS = (l4_fashion, l4_mnist, l4_mnist_cnn, l4_dnc, l4_regression, l4_resnet)
 
 
 def comparison(names, epochs=(), steps=(), diverged_at=None):

@@ -1,0 +1,1 @@
+"""L4 on a Differentiable Neural Computer."""

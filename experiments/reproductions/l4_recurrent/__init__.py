@@ -1,1 +1,0 @@
-"""L4 on a recurrent network."""
