@@ -1,12 +1,19 @@
 """Set-up of every test: the backend comes from KERAS_BACKEND (default: tensorflow)."""
 
 import os
+import pathlib
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 if os.environ["KERAS_BACKEND"] == "torch" and "PYTEST_XDIST_WORKER" in os.environ:
     # Those of several workers would wait for each other. Processes that a test starts inherit it.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+if os.environ["KERAS_BACKEND"] == "jax":
+    # JAX keeps what it compiled, for other tests, workers, processes and runs: most of the time of
+    # these tests went into compiling the same again.
+    cache = pathlib.Path(__file__).parent.parent / ".pytest_cache" / "jax"
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 import json
 
