@@ -105,7 +105,7 @@ reproduce: $(VENV)/.installed-$(BACKEND)
 	$(BIN)/python docs/reproductions.py $(NAME) output/reproduce/$(NAME)
 
 clean:
-	rm -rf $(VENV) $(VENV)-oldest output build *.egg-info
+	rm -rf $(VENV) $(VENV)-oldest .pytest_cache output build *.egg-info
 
 # A mark for each backend, so that a second run installs nothing again.
 $(VENV)/.installed-%: pyproject.toml setup.py | $(BIN)/python
