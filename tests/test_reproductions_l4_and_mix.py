@@ -183,8 +183,25 @@ def test_every_published_epoch_of_the_cnn_is_in_its_panels():
 
 def test_the_table_of_regression_has_means_in_log_space_and_the_lowest():
     steps = [{"loss": [9, 1e-3, 5]}, {"loss": [9, 2, 6]}, {"loss": [9, 3, 70]}]
-    (row,) = l4_regression.rows(comparison(["sgd(4e-5)"], steps=steps), "narrow", [1, 3])
+    row, spans = l4_regression.rows(comparison(["sgd(4e-5)"], steps=steps), "narrow", [1, 3])
     assert row == ["sgd(4e-5)", "narrow", "9.0e+00", "1.3e+01", "1.8e-01"]
+    assert spans == ["range", "", "9.0e+00 to 9.0e+00", "5.0e+00 to 7.0e+01", "1.0e-03 to 3.0e+00"]
+
+
+def test_the_table_of_the_neural_computer_has_means_of_the_batches_up_to_an_iteration():
+    losses = [np.r_[np.full(100, low), np.full(100, 4 * low)] for low in (1.0, 4.0)]
+    two = comparison(["sgd(1)"], steps=[{"loss": one} for one in losses])
+    row, spans = l4_dnc.rows(two, [100, 150])
+    assert row == ["sgd(1)", "2.0e+00", "4.0e+00"]
+    assert spans == ["range", "1.0e+00 to 4.0e+00", "2.0e+00 to 8.0e+00"]
+
+
+def test_the_neural_computer_s_rates_are_those_of_fig_6b():
+    steps = [{"loss": np.ones(200), "learning_rate": np.r_[0.0, np.ones(199)]}]
+    losses, rates = l4_dnc.panels(comparison(l4_dnc.STACKS, steps=steps))
+    assert [curve.name for curve in losses.curves] == l4_dnc.STACKS
+    assert [curve.name for curve in rates.curves] == [l4_dnc.L4ADAM, l4_dnc.ADAM]
+    assert all(np.min(curve.values) > 0 for curve in rates.curves)
 
 
 def test_what_the_notebook_has_of_regression_stands_below_our_own_row():
@@ -281,6 +298,8 @@ def test_tables_say_what_diverged():
     assert mix.rows(diverged, [2])[0][2:4] == ["diverged", "diverged"]
     assert l4_mnist_cnn.rows(diverged, [2], 1)[0][1] == "diverged"
     assert cells.number(np.array([1.0, np.inf, np.nan])) == "2 of 3 diverged"
+    assert cells.span(np.array([2.0, np.nan, 1.0])) == "1.0e+00 to 2.0e+00"
+    assert cells.span(np.array([np.inf, np.nan])) == "–"
     steps = [{"loss": [2.0, np.inf]}]
     (row,) = l4_regression.rows(comparison(["sgd(1)"], steps=steps, diverged_at=2), "A", [1, 2])
     assert row[2:] == ["2.0e+00", "diverged", "2.0e+00"]

@@ -18,6 +18,17 @@ def number(values: np.ndarray, form: str = "#.2g", center: Callable = np.mean) -
     return _diverged(values) or format(center(values), form)
 
 
+def span(values: np.ndarray, form: str = ".1e") -> str:
+    """Return the lowest and the highest of the seeds that did not diverge.
+
+    Args:
+        values: One for each seed.
+        form: How the numbers are written.
+    """
+    finite = values[np.isfinite(values)]
+    return f"{np.min(finite):{form}} to {np.max(finite):{form}}" if finite.size else "–"
+
+
 def percentage(values: np.ndarray, digits: int = 1) -> str:
     """The mean in per cent, ± the standard deviation if there are several seeds."""
     shown = f"{100 * np.mean(values):.{digits}f}"

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
-
-import numpy as np
 
 from ... import tables
 from ...comparison import Comparison
@@ -57,22 +54,16 @@ def rows(comparison: Comparison, shown: Sequence[int]) -> list[list[str]]:
         means = [geometric_mean(losses[:, end - LOSSES : end], axis=1) for end in shown]
         rows.append([name, *(cells.number(mean, ".1e", geometric_mean) for mean in means)])
         if comparison.seeds > 1:
-            rows.append(["range", *map(_range, means)])
+            rows.append(["range", *map(cells.span, means)])
     return rows
-
-
-def _range(values: np.ndarray) -> str:
-    finite = values[np.isfinite(values)]
-    return f"{np.min(finite):.1e} to {np.max(finite):.1e}" if finite.size else "–"
 
 
 def panels(comparison: Comparison) -> list[Panel]:
     """Return Fig. 6(a), the loss, and (b), the effective learning rates of L4Adam and Adam."""
     losses = curves_of_stretches(comparison, "loss", geometric_mean, STRETCHES)
-    mean = functools.partial(geometric_mean, floor=RATE_LIMITS[0])
     rates = [
         curve
-        for curve in curves_of_stretches(comparison, "learning_rate", mean, STRETCHES)
+        for curve in l4.curves_of_steps(comparison, "learning_rate", RATE_LIMITS[0], 1)
         if curve.name in (L4ADAM, ADAM)
     ]
     return [

@@ -99,13 +99,15 @@ def l4_regression(laboratory: Laboratory) -> None:
 
 
 def rows(comparison: Comparison, about: str, shown: list[int]) -> list[list[str]]:
-    """For each optimizer the loss at these iterations, and the lowest."""
+    """Return for each optimizer the loss at these iterations, the lowest, and the seeds' range."""
     rows = []
     for name in comparison.records:
         losses = comparison.by_step(name, "loss")
         quoted = [losses[:, iteration - 1] for iteration in shown]
         quoted.append(np.nanmin(losses, axis=1))
         rows.append([name, about, *(cells.number(loss, ".1e", geometric_mean) for loss in quoted)])
+        if comparison.seeds > 1:
+            rows.append(["range", "", *map(cells.span, quoted)])
     return rows
 
 
