@@ -13,7 +13,7 @@ from soak_process import STEPS
 
 pytestmark = [
     pytest.mark.long,
-    pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
+    pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, trims glibc's heap"),
 ]
 
 PROGRAM = pathlib.Path(__file__).with_name("soak_process.py")
