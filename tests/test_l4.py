@@ -372,6 +372,20 @@ def test_an_inner_optimizer_that_fails_leaves_no_trace():
     cases.assert_equal(cases.values([*variables, *optimizer.variables]), before)
 
 
+def test_gradients_of_zero_are_no_fault():
+    optimizer = stepwrap.L4Wrapper("sgd", gradient_time_scale=1, max_consecutive_skips=3)
+    variables = cases.variables()
+    train(optimizer, [1.0], variables)
+    before = cases.values(variables)
+    zeros = [ops.zeros_like(gradient) for gradient in cases.gradients(variables)]
+    train(optimizer, [1.0] * 5, variables, zeros)
+    cases.assert_equal(cases.values(variables), before)
+    assert cases.number(optimizer.effective_learning_rate) == 0
+    assert cases.number(optimizer.skipped_steps) == 0
+    train(optimizer, [1.0], variables)
+    assert cases.number(optimizer.effective_learning_rate) > 0
+
+
 # Training that stands still.
 
 

@@ -155,7 +155,8 @@ class L4(OptimizerWrapper, abc.ABC):
             return [*steps, -kernels.dot(averages, steps) / (correction * inner_learning_rate)]
 
         # Known before any state is written. The squares, too, for inner optimizers average them.
-        sound = kernels.all_finite([loss, kernels.dot(gradients, gradients)])
+        squares = kernels.dot(gradients, gradients)
+        sound = kernels.all_finite([loss, squares])
         like = [*variables, self._min_loss]
         *steps, slope = self.run_if(sound, propose, gradients, like=like)  # g̃ᵀv
 
@@ -166,6 +167,7 @@ class L4(OptimizerWrapper, abc.ABC):
         finite = sound & kernels.all_finite([slope, scale])
         above_floor, descends = loss >= 0, slope > 0
         moves = finite & above_floor & descends & (gap > 0)
+        at_rest = ops.equal(squares, 0)  # as where the last bit of a loss is fitted: no fault
 
         self._remember(min_loss, finite & above_floor)
         flow.restore_unless(moves, weights, weights_before)
@@ -174,7 +176,7 @@ class L4(OptimizerWrapper, abc.ABC):
         self._tally.count(
             not_finite=~finite,
             below_floor=finite & ~above_floor,
-            no_descent=finite & (gap > 0) & ~descends,
+            no_descent=finite & (gap > 0) & ~descends & ~at_rest,
             no_gap=finite & (loss > 0) & ~(gap > 0),
         )
         self.check_progress()

@@ -50,9 +50,9 @@ class L4Wrapper(L4):
         loss_floor: A lower bound of the loss. Default: 0.
         max_learning_rate: The largest η, above 0, or None for no bound. Default: None.
         max_consecutive_skips: After how many steps in a row without a change of the
-            weights there is an error; at least 1. Compiled steps cannot raise: there it
-            comes from a `stepwrap.callbacks.StepMonitor`, or at the end of `fit`.
-            Default: 100.
+            weights there is an error, those apart whose gradient is zero; at least 1.
+            Compiled steps cannot raise: there it comes from a
+            `stepwrap.callbacks.StepMonitor`, or at the end of `fit`. Default: 100.
         name: The wrapper's name. Default: made from the class name.
 
     Raises:
