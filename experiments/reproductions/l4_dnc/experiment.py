@@ -20,6 +20,7 @@ STACKS = [  # L4 paper, section 3.4: learning rates are the best that were found
     "rmsprop(0.005, epsilon=1e-10, global_clipnorm=50)",
     ADAM,
     "sgd(1.2, momentum=0.9, global_clipnorm=50)",
+    "sgd(1.2, global_clipnorm=50)",  # not published: whether it is the momentum
 ]
 ITERATIONS = (500, 1_000, 2_000, 4_000, 10_000)
 LOSSES = 100  # that a number of the table is the mean of
