@@ -3,6 +3,7 @@
 #   make quick          the tests of what you have changed since the branch main, in seconds
 #   make test           style and the everyday test suite;  make test BACKEND=jax|torch  on another backend
 #   make test-long      the rest: all wrappers, replicas, processes, kills, 20,000 steps;  BACKEND as above
+#   make test-all       both in one run, which takes less time than one after the other;  BACKEND as above
 #   make test-oldest    the suite on the oldest Keras and TensorFlow that are supported, one wrapper of each kind,
 #                       where TensorFlow is installed as tensorflow-cpu
 #   make test-tensorflow-cpu  the command there
@@ -38,7 +39,7 @@ OLDEST = $(shell $(PYTHON) -c 'import tomllib; project = tomllib.load(open("pypr
 # First, so that no worker is left alone with it at the end.
 LONGEST = tests/test_soak.py
 
-.PHONY: demo quick test test-long test-oldest test-tensorflow-cpu differences catalogue wrapper bench images l4 reproduce clean
+.PHONY: demo quick test test-long test-all test-oldest test-tensorflow-cpu differences catalogue wrapper bench images l4 reproduce clean
 
 demo: $(VENV)/.installed-$(BACKEND)
 	$(BIN)/python -m stepwrap demo
@@ -55,6 +56,9 @@ test: $(VENV)/.installed-$(BACKEND)
 test-long: $(VENV)/.installed-$(BACKEND)
 	$(BIN)/python -m pytest -q -n $(WORKERS) -m "long or hypothesis" --hypothesis-profile=all \
 		$(if $(DIFFERENCES),--differences=$(DIFFERENCES)) $(LONGEST) tests
+
+test-all: $(VENV)/.installed-$(BACKEND)
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --hypothesis-profile=all $(LONGEST) tests
 
 test-oldest: $(VENV)-oldest/.installed
 	$(VENV)-oldest/bin/python -m pytest -q -n $(WORKERS) -m "not long" --one-of-each-kind

@@ -1,4 +1,4 @@
-"""20,000 steps of a deep stack in one process: memory does not grow, nothing is traced again."""
+"""Thousands of steps of a deep stack in a process: memory does not grow, nothing is traced anew."""
 
 import json
 import pathlib
@@ -17,7 +17,7 @@ pytestmark = [
 ]
 
 PROGRAM = pathlib.Path(__file__).with_name("soak_process.py")
-ROUNDS = 20
+ROUNDS = 20 if BACKEND == "tensorflow" else 5  # a step takes longest on PyTorch
 
 
 def readings():
@@ -52,7 +52,7 @@ def test_memory_does_not_grow_and_nothing_is_traced_again_after_the_first_thousa
     first, last = rounds[0], rounds[-1]
     assert all(np.isfinite(reading["loss"]) for reading in rounds)
     assert not grows(first, last), rounds
-    # Once the caches are full, about a hundred bytes a step would be seen.
+    # Once the caches are full, hundreds of bytes a step would be seen.
     assert last["megabytes"] - rounds[ROUNDS // 2]["megabytes"] < 1, rounds
 
     if BACKEND != "torch":  # it compiles nothing by default
