@@ -13,7 +13,7 @@
 #   make images         the demo's picture and table again, into images/
 #   make l4             L4 and hand-set learning rates on handwritten digits, into images/ (3 minutes)
 #   make reproduce      a published experiment, into its page;  NAME=l4-mnist DATA=folder of the data sets
-#   make catalogue      the README's table of the catalogue, also in docs/
+#   make catalogue      docs/catalogue_table.md, from the wrappers
 #   make wrapper        the files of a new wrapper, from a template;  NAME=my_wrapper KIND=gradients|steps|
 #                       step_sizes|weights|updates
 

@@ -1,4 +1,4 @@
-"""Writes the table of the catalogue, here and in the README, from the wrappers themselves.
+"""Writes the table of the catalogue from the wrappers themselves.
 
 Usage: python docs/catalogue.py
 """
@@ -16,7 +16,6 @@ import stepwrap
 from stepwrap.core.sparse import keeps_rows
 
 PAGE = pathlib.Path(__file__).with_name("catalogue_table.md")
-README = PAGE.parents[1] / "README.md"
 # Where the formula of the docstring is too long for a table.
 SHORT = {
     "lookahead": "slow ← slow + slow_step_size · (w − slow); w ← slow, every sync_period steps",
@@ -104,15 +103,5 @@ def memory(name: str) -> float:
     return round(sum(np.prod(own.shape) for own in optimizer.own_variables) / 1e4, 2)
 
 
-def write() -> None:
-    """Puts the table where the last one was, on both pages."""
-    before, after = PAGE.read_text(encoding="utf-8"), table()
-    readme = README.read_text(encoding="utf-8")
-    if before not in readme:
-        raise SystemExit(f"The table of {PAGE.name} is not in {README.name}: put it there.")
-    README.write_text(readme.replace(before, after), encoding="utf-8")
-    PAGE.write_text(after, encoding="utf-8")
-
-
 if __name__ == "__main__":
-    write()
+    PAGE.write_text(table(), encoding="utf-8")

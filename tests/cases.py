@@ -312,7 +312,7 @@ def assert_equal(actual, expected):
 
 
 def training_loop(network, loss_function, give_loss):
-    """A user's own train step, as the README shows it: (x, y) → loss.
+    """A user's own train step, as the guide to custom loops shows it: (x, y) → loss.
 
     Args:
         network: A built network; its optimizer does the step.

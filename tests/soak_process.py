@@ -18,7 +18,7 @@ import stepwrap
 
 STEPS = 1000  # in a round
 BATCH = 8
-# On a task with noise L4 needs a bound; see the README.
+# On a task with noise L4 needs a bound.
 ARGUMENTS = {"l4": {"max_learning_rate": 0.01}}
 
 

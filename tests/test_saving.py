@@ -244,7 +244,7 @@ def test_variables_of_other_shapes_are_left_as_they_are():
 
 
 def test_a_bare_optimizer_gets_its_state_from_a_file_of_a_stack_by_way_of_the_stack(tmp_path):
-    """As the README says, for the loading of a bare optimizer is Keras' alone."""
+    """Into a bare one it cannot be loaded: its loading is Keras' alone."""
     source, path = saved_from("adam | lookahead", tmp_path, ".weights.h5")
     target = built("adam | lookahead")
     target.load_weights(path)
