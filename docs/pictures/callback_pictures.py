@@ -17,10 +17,10 @@ import stepwrap
 from registry import picture
 from style import BARE, FAINT, GRID, INK, SIZE, WRAPPED, blank
 
-SAMPLES, INPUTS = 96, 8
+SAMPLES, INPUTS, BATCH = 96, 8, 16
 
 
-def _data(seed: int, noise: float = 0.3) -> tuple[np.ndarray, np.ndarray]:
+def _data(seed: int, noise: float) -> tuple[np.ndarray, np.ndarray]:
     """Return inputs, and a linear function of them with noise."""
     random = np.random.default_rng(seed)
     x = random.normal(size=(SAMPLES, INPUTS)).astype("float32")
@@ -28,27 +28,54 @@ def _data(seed: int, noise: float = 0.3) -> tuple[np.ndarray, np.ndarray]:
     return x, y.astype("float32")
 
 
-def _model(stack: str) -> keras.Model:
-    """Return a linear model with equal first weights every time."""
-    keras.utils.set_random_seed(0)
-    model = keras.Sequential([keras.Input((INPUTS,)), keras.layers.Dense(1)])
-    model.compile(stepwrap.parse(stack), loss="mse", run_eagerly=True)
-    return model
+def _text(stack: str) -> str:
+    """Return a stack as `stepwrap.describe` writes it."""
+    return stepwrap.describe(stepwrap.parse(stack))
+
+
+class _Batches(keras.utils.PyDataset):
+    """Batches in another order of the samples in every epoch, the same on every backend."""
+
+    def __init__(self, noise: float, shuffled: bool) -> None:
+        super().__init__()
+        self.x, self.y = _data(1, noise)
+        self.random = np.random.default_rng(3)
+        self.order = np.arange(SAMPLES)
+        self.shuffled = shuffled
+
+    def __len__(self) -> int:
+        return SAMPLES // BATCH
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        samples = self.order[BATCH * index : BATCH * (index + 1)]
+        return self.x[samples], self.y[samples]
+
+    def on_epoch_end(self) -> None:
+        """Shuffle the samples."""
+        if self.shuffled:
+            self.random.shuffle(self.order)
 
 
 def _fit(
-    model: keras.Model, epochs: int, callbacks: Sequence[keras.callbacks.Callback] = (), **options
+    stack: str,
+    epochs: int,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    noise: float = 0.3,
+    shuffled: bool = True,
+    validation_data: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> dict[str, list[float]]:
-    """Train on batches in the same order every time, and return the logs."""
-    x, y = _data(1, options.pop("noise", 0.3))
+    """Train a new linear model and return the logs; equal arguments give equal trainings."""
+    model = keras.Sequential(
+        [keras.Input((INPUTS,)), keras.layers.Dense(1, kernel_initializer="zeros")]
+    )
+    model.compile(stepwrap.parse(stack), loss="mse", run_eagerly=True)
     history = model.fit(
-        x,
-        y,
-        batch_size=16,
+        _Batches(noise, shuffled),
         epochs=epochs,
+        shuffle=False,
         verbose=0,
         callbacks=list(callbacks),
-        **options,
+        validation_data=validation_data,
     )
     return history.history
 
@@ -63,10 +90,10 @@ def _epochs(axes: Axes, label: str = "epoch") -> None:
 @picture("callbacks/step_monitor")
 def step_monitor() -> Figure:
     """What it logs of a stack with L4."""
-    logs = _fit(_model("adam | l4"), 20, [stepwrap.callbacks.StepMonitor()])
+    logs = _fit("adam | l4", 20, [stepwrap.callbacks.StepMonitor()])
     figure, panels = blank(
-        "StepMonitor adds to the logs of every epoch what the optimizer did: here "
-        "L4 around Adam, which finds its learning rate from the loss.",
+        "StepMonitor adds to the logs of every epoch what the optimizer did, here 'adam | l4', "
+        "which finds its learning rate from the loss.",
         4,
         rows=2,
     )
@@ -82,13 +109,13 @@ def step_monitor() -> Figure:
 def evaluate_on_averages() -> Figure:
     """Validation of the weights, and of their averages."""
     stack = "sgd(0.3) | moving_average(average_decay=0.9)"
-    held_back = _data(2)
-    without = _fit(_model(stack), 20, noise=3.0, validation_data=held_back)
+    held_back = _data(2, noise=0.3)
+    without = _fit(stack, 20, noise=3.0, validation_data=held_back)
     callback = stepwrap.callbacks.EvaluateOnAverages()
-    on_averages = _fit(_model(stack), 20, [callback], noise=3.0, validation_data=held_back)
+    on_averages = _fit(stack, 20, [callback], noise=3.0, validation_data=held_back)
     figure, [axes] = blank(
         "With EvaluateOnAverages the validation is that of the averaged weights: behind at first, "
-        "then lower and calmer. The training is the same.",
+        "then calmer and mostly lower. The training is the same.",
         1,
     )
     epochs = range(1, 21)
@@ -97,7 +124,7 @@ def evaluate_on_averages() -> Figure:
     axes.set_yscale("log")
     axes.set_ylabel("validation loss", color=INK, fontsize=SIZE)
     axes.legend(frameon=False, fontsize=SIZE, labelcolor="linecolor")
-    axes.set_title(stack, color=INK, fontsize=SIZE, loc="left")
+    axes.set_title(_text(stack), color=INK, fontsize=SIZE, loc="left")
     _epochs(axes)
     return figure
 
@@ -129,7 +156,7 @@ class _Kill(keras.callbacks.Callback):
 def backup_and_restore() -> Figure:
     """A training that is killed, and started again."""
     stack, epochs = "adam(0.2) | lookahead", 12
-    whole = _fit(_model(stack), epochs, shuffle=False)["loss"]
+    whole = _fit(stack, epochs, shuffled=False)["loss"]
     kill = _Kill(epoch=6, batch=3)
     with tempfile.TemporaryDirectory() as folder:
 
@@ -137,8 +164,8 @@ def backup_and_restore() -> Figure:
             return stepwrap.callbacks.BackupAndRestore(pathlib.Path(folder) / "backup")
 
         with contextlib.suppress(KeyboardInterrupt):
-            _fit(_model(stack), epochs, [backup(), kill], shuffle=False)
-        rest = _fit(_model(stack), epochs, [backup()], shuffle=False)["loss"]
+            _fit(stack, epochs, [backup(), kill], shuffled=False)
+        rest = _fit(stack, epochs, [backup()], shuffled=False)["loss"]
     figure, [axes] = blank(
         "A training is killed in its seventh epoch: with BackupAndRestore it goes on from the end "
         "of the sixth, on the curve of a training that was never killed.",
@@ -152,7 +179,7 @@ def backup_and_restore() -> Figure:
     )
     axes.axvline(first + 0.5, color=FAINT, linestyle="--")
     axes.set_ylabel("training loss", color=INK, fontsize=SIZE)
-    axes.set_title(stack, color=INK, fontsize=SIZE, loc="left")
+    axes.set_title(_text(stack), color=INK, fontsize=SIZE, loc="left")
     axes.legend(frameon=False, fontsize=SIZE)
     _epochs(axes)
     return figure

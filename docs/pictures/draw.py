@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import pathlib
+import re
 from collections.abc import Iterable
 
 import matplotlib
@@ -41,7 +42,18 @@ def draw(name: str, output: pathlib.Path, suffix: str = "svg") -> pathlib.Path:
     metadata = {"Date": None, "Title": style.sentence_of(figure)} if suffix == "svg" else None
     with matplotlib.rc_context({"svg.hashsalt": name}):
         figure.savefig(path, metadata=metadata)
+    if suffix == "svg":
+        path.write_text(_rounded(path.read_text()))
     return path
+
+
+def _rounded(svg: str) -> str:
+    """Return an SVG file with coordinates in hundredths of a point, which halves it."""
+
+    def shorter(attribute: re.Match[str]) -> str:
+        return re.sub(r"\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", attribute[0])
+
+    return re.sub(r'\b[dxy]="[^"]*"', shorter, svg)
 
 
 def draw_all(output: pathlib.Path, chosen: Iterable[str] = (), suffix: str = "svg") -> None:

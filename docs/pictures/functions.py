@@ -129,7 +129,7 @@ def ridge(**view: object) -> Landscape:
     )
 
 
-def dented_bowl(depth: float = 0.07, **view: object) -> Landscape:
+def dented_bowl(depth: float = 0.12, **view: object) -> Landscape:
     """(x² + y²) · 0.15 − depth · (cos 5x + cos 5y): a bowl full of dents."""
 
     def gradient(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -138,7 +138,7 @@ def dented_bowl(depth: float = 0.07, **view: object) -> Landscape:
     return Landscape(
         value=lambda x, y: 0.15 * (x**2 + y**2) - depth * (np.cos(5 * x) + np.cos(5 * y)),
         gradient=gradient,
-        **{"across": (-3.5, 2), "upward": (-2, 3.2), "minima": [(0, 0)], **view},
+        **{"across": (-3.4, 2), "upward": (-2, 3), "minima": [(0, 0)], **view},
     )
 
 

@@ -32,10 +32,10 @@ def l4adam() -> Figure:
     """A bent ravine."""
     banana = functions.banana()
     return side_by_side(
-        "Adam needs a learning rate that suits the problem; L4Adam has none to choose, and finds "
-        "the length of its steps from the loss.",
+        "Adam creeps, arrives or leaps about, as its learning rate is chosen; L4Adam has none to "
+        "choose, for the length of each step comes from the loss.",
         banana,
-        [follow(f"adam({rate})", banana, (-1.5, 1.5), 250) for rate in (0.003, 0.03, 1.0)],
+        [follow(f"adam({rate})", banana, (-1.5, 1.5), 250) for rate in (0.003, 0.05, 5.0)],
         follow("l4adam", banana, (-1.5, 1.5), 250),
     )
 
@@ -44,10 +44,10 @@ def l4adam() -> Figure:
 def l4mom() -> Figure:
     """A bent ravine."""
     banana = functions.banana()
-    rates = (0.0005, 0.05)
+    rates = (0.0002, 0.01, 0.2)
     return side_by_side(
-        "SGD with momentum needs a learning rate that suits the problem; L4Mom has none to choose, "
-        "and finds the length of its steps from the loss.",
+        "SGD creeps, arrives or runs away, as its learning rate is chosen; L4Mom has none to "
+        "choose, for the length of each step comes from the loss.",
         banana,
         [follow(f"sgd({rate}, momentum=0.9)", banana, (-1.5, 1.5), 250) for rate in rates],
         follow("l4mom", banana, (-1.5, 1.5), 250),

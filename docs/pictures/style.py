@@ -33,9 +33,10 @@ SIZE = 10  # points, of all text but the sentence
 SENTENCE_SIZE = 11.5
 PANEL = 3.2  # inches: how wide one of two panels is, and the height of one that stands alone
 HEIGHTS = (1.9, 3.2)  # inches: the least and the most
-TEXT_WIDTHS = {1: 480, 2: 228}  # points, above one of so many panels
+TEXT_WIDTHS = {1: 480, 2: 236}  # points, above one of so many panels
 CONTOURS = 12
-GRID_POINTS = 80
+GRID_POINTS = 50
+MOST_DOTS = 130  # in a panel with a dot for every step
 IN_A_ROW = 5  # entries of the key
 
 
@@ -153,7 +154,7 @@ def draw_contours(axes: Axes, landscape: Landscape) -> None:
     heights = (values - values.min()) ** landscape.power
     levels = np.linspace(0, heights.max(), CONTOURS + 1)
     shades = LinearSegmentedColormap.from_list("shades", [LOW, HIGH])
-    axes.contourf(x, y, heights, levels, cmap=shades)
+    axes.contourf(x, y, heights, levels[::3], cmap=shades)
     axes.contour(x, y, heights, levels, colors=CONTOUR, linewidths=0.6)
     axes.set_xlim(*landscape.across)
     axes.set_ylim(*landscape.upward)
@@ -165,13 +166,14 @@ def draw_contours(axes: Axes, landscape: Landscape) -> None:
 
 
 def draw_paths(axes: Axes, paths: Sequence[Path], colors: Sequence[str]) -> None:
-    """Draw paths with a dot for every step, and what was averaged of them.
+    """Draw paths with a dot for every step, if these are not too many, and their averages.
 
     Of several that go the same way, the first are drawn broader, so that all can be seen.
     """
+    dots = sum(len(path.points) for path in paths)
     for number, (path, color) in enumerate(zip(paths, colors, strict=False)):
         alike = sum(_go_the_same_way(path, other) for other in paths[number + 1 :])
-        _draw_path(axes, path, color, breadth=1.7 + 2.6 * alike)
+        _draw_path(axes, path, color, 1.7 + 2.6 * alike, "o" if dots <= MOST_DOTS else "")
 
 
 def _go_the_same_way(path: Path, other: Path) -> bool:
@@ -179,7 +181,7 @@ def _go_the_same_way(path: Path, other: Path) -> bool:
     return same_length and np.allclose(path.points, other.points, atol=0.02)
 
 
-def _draw_path(axes: Axes, path: Path, color: str, breadth: float) -> None:
+def _draw_path(axes: Axes, path: Path, color: str, breadth: float, marker: str) -> None:
     if path.averages is not None:
         axes.plot(*path.points.T, color=FAINT, linewidth=1, zorder=4)
         # Before averaging begins, the average is the weights.
@@ -192,7 +194,7 @@ def _draw_path(axes: Axes, path: Path, color: str, breadth: float) -> None:
         axes.plot(*averages.T, color=color, linewidth=breadth, zorder=5, **dots)
         end = averages[-1]
     else:
-        dots = {"marker": "o", "markersize": 3 + breadth / 2, "markeredgewidth": 0}
+        dots = {"marker": marker, "markersize": 3 + breadth / 2, "markeredgewidth": 0}
         axes.plot(*path.points.T, color=color, linewidth=breadth, zorder=4, **dots)
         end = path.points[-1]
     for number in path.marked:
@@ -210,7 +212,7 @@ def write_texts(axes: Axes, paths: Sequence[Path], colors: Sequence[str], width:
     lines_above = [
         (line, color)
         for path, color in zip(paths, colors, strict=False)
-        for line in _with_mark(stage_lines(path.text, width - 14))
+        for line in _with_mark(stage_lines(path.text, width - 13))
     ]
     axes.set_title("\n".join("\u00a0" for _ in lines_above), fontsize=SIZE)  # keeps room free
     for height, (line, color) in enumerate(reversed(lines_above)):

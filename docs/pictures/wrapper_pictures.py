@@ -70,8 +70,8 @@ def gradient_centralization() -> Figure:
     ravine = functions.tilted_ravine(19)
     stack = "sgd(0.1)"
     return side_by_side(
-        "SGD bounces across this ravine, which is steep where both weights grow; centralised, the "
-        "path keeps their mean: it goes straight, and ends beside the minimum.",
+        "SGD bounces across this ravine, steep where both weights grow; centralised, the path "
+        "keeps their mean: it goes straight, and ends beside the minimum.",
         ravine,
         follow(stack, ravine, (-2.3, 2.7), 40, KERNEL),
         follow(f"{stack} | gradient_centralization", ravine, (-2.3, 2.7), 40, KERNEL),
@@ -116,8 +116,8 @@ def gradient_noise() -> Figure:
         "SGD gets stuck in one of the first dents; noise in the gradients, less and less of it, "
         "carries the path from dent to dent, towards the bottom.",
         bowl,
-        follow(stack, bowl, (-2.7, 2.4), 250),
-        follow(f"{stack} | gradient_noise(eta=8.0, seed=2)", bowl, (-2.7, 2.4), 250),
+        follow(stack, bowl, (-2.3, 2.2), 250),
+        follow(f"{stack} | gradient_noise(eta=30.0, seed=6)", bowl, (-2.3, 2.2), 250),
     )
 
 
@@ -309,7 +309,7 @@ def gradient_accumulation() -> Figure:
 def loss_scale_optimizer() -> Figure:
     """Gradients too small for 16 bits."""
     size = 1.4e-8
-    bowl = functions.scaled(functions.ravine(1, across=(-4, 2), upward=(-2, 3)), size)
+    bowl = functions.scaled(functions.ravine(1, across=(-4, 2.4), upward=(-2.4, 3)), size)
     lost = 2.0**-25 / size  # half of the smallest number of 16 bits is rounded to zero
     stack = "adam(0.1, epsilon=1e-12)"
     figure = side_by_side(
