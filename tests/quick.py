@@ -39,6 +39,8 @@ def tests_of(path):
     if path.suffix != ".py":
         return {name for name, source in TESTS.items() if path.name in source}
     parts = path.with_suffix("").parts
+    if parts[:2] == ("docs", "pictures"):  # whose files import each other
+        return {"test_site_pictures.py"}
     alone = parts[0] in ("tests", "benchmarks")  # which are no packages
     module = ".".join(parts[1:] if alone else ("stepwrap", *parts))
     named = {path.name, f"test_{path.name}"} & {*TESTS}

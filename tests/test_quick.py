@@ -18,6 +18,7 @@ pytestmark = pytest.mark.backend_free
         ("text/grammar.py", {"test_text.py"}),
         ("core/stack.py", {"test_text.py", "test_catalogue.py"}),
         ("benchmarks/floor.py", {"test_benchmarks.py"}),
+        ("docs/pictures/wrapper_pictures.py", {"test_site_pictures.py"}),
         ("README.md", {"test_readme.py", "test_package.py"}),
     ],
 )

@@ -136,3 +136,14 @@ def test_batches_are_equal_in_every_path():
     assert loss == again
     assert np.array_equal(gradient, same)
     assert not np.array_equal(gradient, other)
+
+
+def test_averages_are_in_a_path_once_and_from_the_first_on():
+    bowl, start = functions.ravine(2), (-3, 2)
+    slow = paths.follow("sgd(0.1) | lookahead(sync_period=2)", bowl, start, 4)
+    np.testing.assert_allclose(slow.averages, [start, slow.points[2], slow.points[4]])
+    stack = "sgd(0.1) | stochastic_weight_average(start_averaging=1, average_period=2)"
+    mean = paths.follow(stack, bowl, start, 5)
+    expected = [mean.points[2], (mean.points[2] + mean.points[4]) / 2]
+    np.testing.assert_allclose(mean.averages, expected, rtol=1e-6)
+    assert paths.follow("sgd(0.1)", bowl, start, 2).averages is None

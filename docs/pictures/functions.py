@@ -37,10 +37,6 @@ class Landscape:
     power: float = 0.5
     equal: bool = True
 
-    def moved(self, **changes: object) -> Landscape:
-        """Return the same function, shown otherwise."""
-        return dataclasses.replace(self, **changes)
-
 
 def ravine(steepness: float = 20.0, **view: object) -> Landscape:
     """(x² + steepness · y²) / 2: flat along x, steep along y."""
@@ -174,6 +170,10 @@ def right_answers(**view: object) -> Landscape:
     )
 
 
+LAYERS = "a layer with large weights", "a layer with small weights"
+"""What x and y are in `unequal_layers`."""
+
+
 def unequal_layers(large: float = 100.0, **view: object) -> Landscape:
     """((x / large − 1)² + 4 · (y − 1)²) / 2: x has large weights and small gradients, y not."""
 
@@ -195,7 +195,8 @@ def unequal_layers(large: float = 100.0, **view: object) -> Landscape:
 
 def scaled(landscape: Landscape, factor: float) -> Landscape:
     """Return a function with this multiple of the values, and of the gradients."""
-    return landscape.moved(
+    return dataclasses.replace(
+        landscape,
         value=lambda x, y: factor * landscape.value(x, y),
         gradient=lambda x, y: factor * landscape.gradient(x, y),
     )

@@ -115,8 +115,8 @@ _enter(
 )
 _enter(
     "avg_l2",
-    "After 'avg_l2' the root mean square of the elements is 1: gradients end on a circle of radius "
-    "√n, here √2, and steps do not shrink as variables grow.",
+    "After 'avg_l2' the root mean square of the elements is 1, however many there are: gradients "
+    "end on a circle of radius √n, here √2.",
 )
 _enter(
     "avg_l1_l2",

@@ -33,7 +33,7 @@ class Path:
     Args:
         text: The optimizer, as `stepwrap.describe` writes it.
         points: The weights, of shape (steps + 1, 2). They end before `broke`.
-        averages: What a wrapper that keeps averages had of them, likewise; or nothing.
+        averages: Those that a wrapper kept of the weights, each once; or nothing.
         broke: Whether the weights were NaN after these points, or far out of any picture.
         marked: Numbers of points to be marked.
     """
@@ -126,10 +126,18 @@ def follow(
     return Path(
         stepwrap.describe(optimizer),
         np.array(points[:-1] if broke else points),
-        np.array(averages) if len(averages) > 1 else None,
+        _each_once(np.array(averages), np.array(points)) if len(averages) > 1 else None,
         broke,
         marked,
     )
+
+
+def _each_once(averages: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Return the averages that differ, from the first on; before it the weights are their own."""
+    differ = np.any(averages != points[: len(averages)], axis=1)
+    averages = averages[max(np.argmax(differ) - 1, 0) :]
+    changed = np.any(np.diff(averages, axis=0) != 0, axis=1)
+    return averages[np.append(True, changed)]
 
 
 def _step(
@@ -143,8 +151,21 @@ def _step(
     gradients = [ops.convert_to_tensor(part) for part in _parts(gradient, shapes)]
     if isinstance(optimizer, stepwrap.wrappers.OptimizerWrapper):
         optimizer.apply(gradients, variables, loss=ops.convert_to_tensor(np.float32(loss)))
+    elif keras.backend.backend() == "jax":  # where Keras' loss scaler cannot step otherwise
+        _stateless_step(optimizer, variables, gradients)
     else:
         optimizer.apply(gradients, variables)
+
+
+def _stateless_step(
+    optimizer: keras.optimizers.Optimizer, variables: Sequence[Any], gradients: Sequence[Any]
+) -> None:
+    """Do one step by `stateless_apply`."""
+    state = [ops.convert_to_tensor(variable) for variable in optimizer.variables]
+    weights = [ops.convert_to_tensor(variable) for variable in variables]
+    weights, state = optimizer.stateless_apply(state, gradients, weights)
+    for variable, value in zip([*variables, *optimizer.variables], [*weights, *state], strict=True):
+        variable.assign(value)
 
 
 def _parts(point: np.ndarray, shapes: Sequence[Sequence[int]]) -> list[np.ndarray]:

@@ -7,9 +7,7 @@ from matplotlib.figure import Figure
 import functions
 from paths import KERNEL, TWO_KERNELS, follow, minibatches
 from registry import picture
-from style import FAINT, WRAPPED, line_of, side_by_side
-
-LAYERS = "a layer with large weights", "a layer with small weights"
+from style import SLOW, side_by_side
 
 
 @picture("presets/ranger")
@@ -18,12 +16,12 @@ def ranger() -> Figure:
     ravine = functions.scaled(functions.tilted_ravine(10), 0.1)
     batches = minibatches(ravine, 1.0, seed=3)
     return side_by_side(
-        "Noisy batches drive RAdam across the ravine; Ranger centralises gradients, goes "
-        "back half of the way every sixth step, and keeps straight.",
+        "Noisy batches drive RAdam across the ravine; Ranger centralises gradients, and so keeps "
+        "to the line of its mean, on which the minimum lies here.",
         ravine,
         follow("radam(0.2, beta_2=0.99)", batches, (-2.6, 2.6), 120, KERNEL),
         follow("ranger(0.2, beta_2=0.99)", batches, (-2.6, 2.6), 120, KERNEL),
-        extra=(line_of(FAINT, "weights", linewidth=1), line_of(WRAPPED, "slow weights")),
+        extra=SLOW,
     )
 
 
@@ -37,7 +35,7 @@ def lamb() -> Figure:
         layers,
         follow("adam(0.02, epsilon=1e-6)", layers, (300, 2.6), 60, TWO_KERNELS),
         follow("lamb(0.02)", layers, (300, 2.6), 60, TWO_KERNELS),
-        labels=LAYERS,
+        labels=functions.LAYERS,
     )
 
 
@@ -51,7 +49,7 @@ def lars() -> Figure:
         layers,
         follow("sgd(0.02, momentum=0.9)", layers, (300, 2.6), 60, TWO_KERNELS),
         follow("lars(2.0)", layers, (300, 2.6), 60, TWO_KERNELS),
-        labels=LAYERS,
+        labels=functions.LAYERS,
     )
 
 

@@ -184,15 +184,9 @@ def _go_the_same_way(path: Path, other: Path) -> bool:
 def _draw_path(axes: Axes, path: Path, color: str, breadth: float, marker: str) -> None:
     if path.averages is not None:
         axes.plot(*path.points.T, color=FAINT, linewidth=1, zorder=4)
-        # Before averaging begins, the average is the weights.
-        begun = np.any(path.averages != path.points[: len(path.averages)], axis=1)
-        begun[0] |= begun[1]
-        averages = path.averages[begun]
-        _, place = np.unique(averages, axis=0, return_index=True)
-        averages = averages[np.sort(place)]
         dots = {"marker": "o", "markersize": 4, "markeredgewidth": 0}
-        axes.plot(*averages.T, color=color, linewidth=breadth, zorder=5, **dots)
-        end = averages[-1]
+        axes.plot(*path.averages.T, color=color, linewidth=breadth, zorder=5, **dots)
+        end = path.averages[-1]
     else:
         dots = {"marker": marker, "markersize": 3 + breadth / 2, "markeredgewidth": 0}
         axes.plot(*path.points.T, color=color, linewidth=breadth, zorder=4, **dots)
@@ -248,6 +242,7 @@ def mark_of(sign: str, label: str, **look: object) -> Line2D:
 
 
 AVERAGED = (line_of(FAINT, "weights", linewidth=1), line_of(WRAPPED, "their average"))
+SLOW = (line_of(FAINT, "weights", linewidth=1), line_of(WRAPPED, "slow weights"))
 
 
 def add_key(

@@ -9,10 +9,7 @@ from matplotlib.patches import Circle, Rectangle
 import functions
 from paths import KERNEL, TWO_KERNELS, exactly, follow, minibatches, with_bad_batches
 from registry import picture
-from style import AVERAGED, FAINT, INK, WRAPPED, line_of, on_one, side_by_side
-
-LAYERS = "a layer with large weights", "a layer with small weights"
-
+from style import AVERAGED, INK, SLOW, line_of, on_one, side_by_side
 
 # Of gradients.
 
@@ -238,7 +235,7 @@ def trust_ratio() -> Figure:
         layers,
         follow(stack, layers, (300, 2.6), 40, TWO_KERNELS),
         follow(f"{stack} | trust_ratio", layers, (300, 2.6), 40, TWO_KERNELS),
-        labels=LAYERS,
+        labels=functions.LAYERS,
     )
 
 
@@ -256,7 +253,7 @@ def lookahead() -> Figure:
         ravine,
         follow(stack, ravine, (-4.5, 1.5), 45),
         follow(f"{stack} | lookahead(sync_period=5)", ravine, (-4.5, 1.5), 45),
-        extra=(line_of(FAINT, "weights", linewidth=1), line_of(WRAPPED, "slow weights")),
+        extra=SLOW,
     )
 
 
