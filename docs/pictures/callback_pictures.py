@@ -89,7 +89,7 @@ def _epochs(axes: Axes, label: str = "epoch") -> None:
 
 @picture("callbacks/step_monitor")
 def step_monitor() -> Figure:
-    """What it logs of a stack with L4."""
+    """Return a picture of what it logs of a stack with L4."""
     logs = _fit("adam | l4", 20, [stepwrap.callbacks.StepMonitor()])
     figure, panels = blank(
         "StepMonitor adds to the logs of every epoch what the optimizer did, here 'adam | l4', "
@@ -107,7 +107,7 @@ def step_monitor() -> Figure:
 
 @picture("callbacks/evaluate_on_averages")
 def evaluate_on_averages() -> Figure:
-    """Validation of the weights, and of their averages."""
+    """Return a picture of validation of the weights, and of their averages."""
     stack = "sgd(0.3) | moving_average(average_decay=0.9)"
     held_back = _data(2, noise=0.3)
     without = _fit(stack, 20, noise=3.0, validation_data=held_back)
@@ -154,7 +154,7 @@ class _Kill(keras.callbacks.Callback):
 
 @picture("callbacks/backup_and_restore")
 def backup_and_restore() -> Figure:
-    """A training that is killed, and started again."""
+    """Return a picture of a training that is killed, and started again."""
     stack, epochs = "adam(0.2) | lookahead", 12
     whole = _fit(stack, epochs, shuffled=False)["loss"]
     kill = _Kill(epoch=6, batch=3)

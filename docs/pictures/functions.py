@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-Point = np.ndarray
 Span = tuple[float, float]
 
 
@@ -39,7 +38,7 @@ class Landscape:
 
 
 def ravine(steepness: float = 20.0, **view: object) -> Landscape:
-    """(x² + steepness · y²) / 2: flat along x, steep along y."""
+    """Return (x² + steepness · y²) / 2, which is flat along x and steep along y."""
     return Landscape(
         value=lambda x, y: (x**2 + steepness * y**2) / 2,
         gradient=lambda x, y: np.stack([x, steepness * y]),
@@ -48,7 +47,7 @@ def ravine(steepness: float = 20.0, **view: object) -> Landscape:
 
 
 def tilted_ravine(steepness: float = 20.0, **view: object) -> Landscape:
-    """(steepness · (x + y)² + (x − y)²) / 4: a ravine along the line x + y = 0."""
+    """Return (steepness · (x + y)² + (x − y)²) / 4, a ravine along the line x + y = 0."""
 
     def gradient(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         across, along = steepness * (x + y) / 2, (x - y) / 2
@@ -62,7 +61,7 @@ def tilted_ravine(steepness: float = 20.0, **view: object) -> Landscape:
 
 
 def banana(steepness: float = 4.0, **view: object) -> Landscape:
-    """(1 − x)² / 2 + steepness · (y − x²)² / 2: a bent ravine."""
+    """Return (1 − x)² / 2 + steepness · (y − x²)² / 2, a bent ravine."""
 
     def gradient(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         off = y - x**2
@@ -76,7 +75,7 @@ def banana(steepness: float = 4.0, **view: object) -> Landscape:
 
 
 def line_of_minima(**view: object) -> Landscape:
-    """(x + 2y − 4)² / 10: every point of a line is a minimum."""
+    """Return (x + 2y − 4)² / 10, of which every point of a line is a minimum."""
 
     def gradient(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return np.stack([x + 2 * y - 4, 2 * (x + 2 * y - 4)]) / 5
@@ -89,7 +88,7 @@ def line_of_minima(**view: object) -> Landscape:
 
 
 def plateau(**view: object) -> Landscape:
-    """1 − exp(−(x² + y²) / 2): a hollow in a plain that is almost level."""
+    """Return 1 − exp(−(x² + y²) / 2), a hollow in a plain that is almost level."""
 
     def hollow(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return np.exp(-(x**2 + y**2) / 2)
@@ -102,7 +101,7 @@ def plateau(**view: object) -> Landscape:
 
 
 def ridge(**view: object) -> Landscape:
-    """u² / 2 − v² / 2 + v⁴ / 4 with u and v along the diagonals: a saddle with two minima.
+    """Return u² / 2 − v² / 2 + v⁴ / 4, with u and v along the diagonals: a saddle, two minima.
 
     It is symmetric in x and y, so that whoever starts on the line x = y has no gradient off it.
     """
@@ -126,7 +125,7 @@ def ridge(**view: object) -> Landscape:
 
 
 def dented_bowl(depth: float = 0.12, **view: object) -> Landscape:
-    """(x² + y²) · 0.15 − depth · (cos 5x + cos 5y): a bowl full of dents."""
+    """Return 0.15 · (x² + y²) − depth · (cos 5x + cos 5y), a bowl full of dents."""
 
     def gradient(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return np.stack([0.3 * one + 5 * depth * np.sin(5 * one) for one in (x, y)])
@@ -139,7 +138,7 @@ def dented_bowl(depth: float = 0.12, **view: object) -> Landscape:
 
 
 def cliff(**view: object) -> Landscape:
-    """A gentle slope down to the foot of a wall, which rises between x = 1 and x = 2."""
+    """Return a gentle slope down to the foot of a wall, which rises between x = 1 and x = 2."""
     height, sharpness, place = 6.0, 20.0, 1.5
 
     def wall(x: np.ndarray) -> np.ndarray:
@@ -157,7 +156,7 @@ def cliff(**view: object) -> Landscape:
 
 
 def right_answers(**view: object) -> Landscape:
-    """log(1 + exp(−2y − x)): the loss of a classifier that is right, and lower the surer it is."""
+    """Return log(1 + exp(−x − 2y)), the loss of a classifier, which falls as weights grow."""
 
     def gradient(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         doubt = 1 / (1 + np.exp(2 * y + x))
@@ -175,7 +174,7 @@ LAYERS = "a layer with large weights", "a layer with small weights"
 
 
 def unequal_layers(large: float = 100.0, **view: object) -> Landscape:
-    """((x / large − 1)² + 4 · (y − 1)²) / 2: x has large weights and small gradients, y not."""
+    """Return ((x / large − 1)² + 4 · (y − 1)²) / 2, with small gradients of x, a large weight."""
 
     def gradient(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return np.stack([(x / large - 1) / large, 4 * (y - 1)])

@@ -12,7 +12,7 @@ from style import side_by_side
 
 @picture("optimizers/radam")
 def radam() -> Figure:
-    """The first steps on noisy batches, with five seeds."""
+    """Return a picture of the first steps on noisy batches, with five seeds."""
     bowl = functions.scaled(functions.ravine(1, across=(-3, 2), upward=(-2, 2.5)), 0.02)
 
     def paths(stack: str) -> list:
@@ -29,7 +29,7 @@ def radam() -> Figure:
 
 @picture("optimizers/l4adam")
 def l4adam() -> Figure:
-    """A bent ravine."""
+    """Return a picture of a bent ravine."""
     banana = functions.banana()
     return side_by_side(
         "Adam creeps, arrives or leaps about, as its learning rate is chosen; L4Adam has none to "
@@ -42,7 +42,7 @@ def l4adam() -> Figure:
 
 @picture("optimizers/l4mom")
 def l4mom() -> Figure:
-    """A bent ravine."""
+    """Return a picture of a bent ravine."""
     banana = functions.banana()
     rates = (0.0002, 0.01, 0.2)
     return side_by_side(

@@ -12,12 +12,12 @@ from style import SLOW, side_by_side
 
 @picture("presets/ranger")
 def ranger() -> Figure:
-    """A ravine with noise, steep in the direction of the mean."""
+    """Return a picture of a ravine with noise, steep in the direction of the mean."""
     ravine = functions.scaled(functions.tilted_ravine(10), 0.1)
     batches = minibatches(ravine, 1.0, seed=3)
     return side_by_side(
-        "Noisy batches drive RAdam across the ravine; Ranger centralises gradients, and so keeps "
-        "to the line of its mean, on which the minimum lies here.",
+        "Noisy batches drive RAdam across the ravine; Ranger keeps the mean of the two "
+        "weights, as its gradients are centralised, and follows the floor.",
         ravine,
         follow("radam(0.2, beta_2=0.99)", batches, (-2.6, 2.6), 120, KERNEL),
         follow("ranger(0.2, beta_2=0.99)", batches, (-2.6, 2.6), 120, KERNEL),
@@ -27,7 +27,7 @@ def ranger() -> Figure:
 
 @picture("presets/lamb")
 def lamb() -> Figure:
-    """Two layers, one with weights a hundred times as large."""
+    """Return a picture of two layers, one with weights a hundred times as large."""
     layers = functions.unequal_layers()
     return side_by_side(
         "Adam moves all weights by the same amount, which is next to nothing for large ones; LAMB "
@@ -41,7 +41,7 @@ def lamb() -> Figure:
 
 @picture("presets/lars")
 def lars() -> Figure:
-    """Two layers, one with weights a hundred times as large."""
+    """Return a picture of two layers, one with weights a hundred times as large."""
     layers = functions.unequal_layers()
     return side_by_side(
         "SGD with momentum moves only the layer with small weights and large gradients; LARS "
@@ -55,7 +55,7 @@ def lars() -> Figure:
 
 @picture("presets/adamw_cautious")
 def adamw_cautious() -> Figure:
-    """A bowl around which momentum swings."""
+    """Return a picture of a bowl around which momentum swings."""
     bowl = functions.ravine(3, across=(-3.5, 2.5), upward=(-2.5, 2.5))
     return side_by_side(
         "AdamW's momentum carries it past the minimum; the cautious one leaves out the elements "

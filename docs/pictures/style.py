@@ -35,7 +35,7 @@ PANEL = 3.2  # inches: how wide one of two panels is, and the height of one that
 HEIGHTS = (1.9, 3.2)  # inches: the least and the most
 TEXT_WIDTHS = {1: 480, 2: 236}  # points, above one of so many panels
 CONTOURS = 12
-GRID_POINTS = 50
+GRID_POINTS = 58
 MOST_DOTS = 130  # in a panel with a dot for every step
 IN_A_ROW = 5  # entries of the key
 

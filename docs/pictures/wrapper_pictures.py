@@ -16,14 +16,14 @@ from style import AVERAGED, INK, SLOW, line_of, on_one, side_by_side
 
 @picture("wrappers/adaptive_gradient_clipping")
 def adaptive_gradient_clipping() -> Figure:
-    """Two bad batches, with the weights far from zero and near to it."""
+    """Return a picture of two bad batches, with the weights far from zero and near to it."""
     bowl = functions.ravine(2, across=(-1, 8.4), upward=(-1, 7))
     bad = (2, 12)
     batches = with_bad_batches(exactly(bowl), -12, bad)
     stack = "sgd(0.1)"
     return side_by_side(
         "Two bad batches throw SGD far off; clipped adaptively, no step is longer than a "
-        "tenth of the weights, whatever the gradient.",
+        "tenth of the weights' norm.",
         bowl,
         follow(stack, batches, (4, 3), 40, marked=bad),
         follow(f"{stack} | adaptive_gradient_clipping(1.0)", batches, (4, 3), 40, marked=bad),
@@ -33,7 +33,7 @@ def adaptive_gradient_clipping() -> Figure:
 
 @picture("wrappers/clipped")
 def clipped() -> Figure:
-    """A slope that ends at a wall."""
+    """Return a picture of a slope that ends at a wall."""
     cliff = functions.cliff()
     stack = "sgd(0.5)"
     return side_by_side(
@@ -47,7 +47,7 @@ def clipped() -> Figure:
 
 @picture("wrappers/coupled_weight_decay")
 def coupled_weight_decay() -> Figure:
-    """A line of minima, of which one is nearest to zero."""
+    """Return a picture of a line of minima, of which one is nearest to zero."""
     valley = functions.line_of_minima()
     stack = "sgd(0.3)"
     return on_one(
@@ -63,7 +63,7 @@ def coupled_weight_decay() -> Figure:
 
 @picture("wrappers/gradient_centralization")
 def gradient_centralization() -> Figure:
-    """A ravine that is steep in the direction of the mean."""
+    """Return a picture of a ravine that is steep in the direction of the mean."""
     ravine = functions.tilted_ravine(19)
     stack = "sgd(0.1)"
     return side_by_side(
@@ -77,7 +77,7 @@ def gradient_centralization() -> Figure:
 
 @picture("wrappers/gradient_dropout")
 def gradient_dropout() -> Figure:
-    """A bowl, and steps along the axes."""
+    """Return a picture of a bowl, and steps along the axes."""
     bowl = functions.ravine(2, across=(-4, 0.8), upward=(-0.8, 3))
     stack = "sgd(0.1)"
     return side_by_side(
@@ -91,7 +91,7 @@ def gradient_dropout() -> Figure:
 
 @picture("wrappers/gradient_ema_filter")
 def gradient_ema_filter() -> Figure:
-    """A ravine whose batches disagree across it and agree along it."""
+    """Return a picture of a ravine whose batches disagree across it and agree along it."""
     ravine = functions.ravine(10)
     batches = minibatches(ravine, np.array([0, 0.4]), seed=1)
     stack = "sgd(0.012)"
@@ -106,7 +106,7 @@ def gradient_ema_filter() -> Figure:
 
 @picture("wrappers/gradient_noise")
 def gradient_noise() -> Figure:
-    """A bowl full of dents."""
+    """Return a picture of a bowl full of dents."""
     bowl = functions.dented_bowl()
     stack = "sgd(0.1)"
     return side_by_side(
@@ -120,7 +120,7 @@ def gradient_noise() -> Figure:
 
 @picture("wrappers/normalized")
 def normalized() -> Figure:
-    """A plateau."""
+    """Return a picture of a plateau."""
     plateau = functions.plateau()
     stack = "sgd(0.1)"
     return side_by_side(
@@ -134,7 +134,7 @@ def normalized() -> Figure:
 
 @picture("wrappers/orthogonal_gradient")
 def orthogonal_gradient() -> Figure:
-    """A loss that falls as long as the weights grow."""
+    """Return a picture of a loss that falls as long as the weights grow."""
     answers = functions.right_answers()
     stack = "sgd(0.4)"
     figure = side_by_side(
@@ -156,7 +156,7 @@ def orthogonal_gradient() -> Figure:
 
 @picture("wrappers/cautious")
 def cautious() -> Figure:
-    """A bowl around which momentum swings."""
+    """Return a picture of a bowl around which momentum swings."""
     bowl = functions.ravine(3, across=(-3.5, 2.5), upward=(-2.5, 2.5))
     stack = "sgd(0.05, momentum=0.9)"
     return side_by_side(
@@ -170,7 +170,7 @@ def cautious() -> Figure:
 
 @picture("wrappers/l4")
 def l4() -> Figure:
-    """Three learning rates."""
+    """Return a picture of three learning rates."""
     banana = functions.banana()
     stacks = ["sgd(0.001)", "sgd(0.05)", "sgd(0.2)"]
     return side_by_side(
@@ -184,7 +184,7 @@ def l4() -> Figure:
 
 @picture("wrappers/learning_rate_dropout")
 def learning_rate_dropout() -> Figure:
-    """A ridge on which symmetry holds SGD."""
+    """Return a picture of a ridge on which symmetry holds SGD."""
     ridge = functions.ridge()
     stack = "sgd(0.1)"
     return side_by_side(
@@ -198,7 +198,7 @@ def learning_rate_dropout() -> Figure:
 
 @picture("wrappers/step_clipping")
 def step_clipping() -> Figure:
-    """RMSprop, whose first steps are its longest."""
+    """Return a picture of RMSprop, whose first steps are its longest."""
     bowl = functions.ravine(2, across=(-3, 2), upward=(-2.3, 1.7))
     stack = "rmsprop(0.3, rho=0.99)"
     return side_by_side(
@@ -212,7 +212,7 @@ def step_clipping() -> Figure:
 
 @picture("wrappers/step_momentum")
 def step_momentum() -> Figure:
-    """A long ravine."""
+    """Return a picture of a long ravine."""
     ravine = functions.ravine(20)
     stack = "sgd(0.02)"
     return side_by_side(
@@ -226,7 +226,7 @@ def step_momentum() -> Figure:
 
 @picture("wrappers/trust_ratio")
 def trust_ratio() -> Figure:
-    """Two layers, one with weights a hundred times as large."""
+    """Return a picture of two layers, one with weights a hundred times as large."""
     layers = functions.unequal_layers()
     stack = "sgd(0.05)"
     return side_by_side(
@@ -244,7 +244,7 @@ def trust_ratio() -> Figure:
 
 @picture("wrappers/lookahead")
 def lookahead() -> Figure:
-    """A ravine from wall to wall."""
+    """Return a picture of a ravine from wall to wall."""
     ravine = functions.ravine(20)
     stack = "sgd(0.099)"
     return side_by_side(
@@ -259,7 +259,7 @@ def lookahead() -> Figure:
 
 @picture("wrappers/moving_average")
 def moving_average() -> Figure:
-    """Noisy batches."""
+    """Return a picture of noisy batches."""
     bowl = functions.ravine(2, across=(-5, 3), upward=(-1.5, 2.3))
     batches = minibatches(bowl, 1.2, seed=2)
     return on_one(
@@ -272,7 +272,7 @@ def moving_average() -> Figure:
 
 @picture("wrappers/stochastic_weight_average")
 def stochastic_weight_average() -> Figure:
-    """Weights around a minimum, and their mean."""
+    """Return a picture of weights around a minimum, and their mean."""
     bowl = functions.ravine(2, across=(-5, 3), upward=(-1.5, 2.3))
     batches = minibatches(bowl, 1.2, seed=2)
     stack = "sgd(0.2) | stochastic_weight_average(start_averaging=20, average_period=5)"
@@ -290,7 +290,7 @@ def stochastic_weight_average() -> Figure:
 
 @picture("wrappers/gradient_accumulation")
 def gradient_accumulation() -> Figure:
-    """Small noisy batches, and the mean of eight of them."""
+    """Return a picture of small noisy batches, and the mean of eight of them."""
     bowl = functions.ravine(1, across=(-4, 2), upward=(-1.5, 3))
     batches = minibatches(bowl, 2.5, seed=1)
     return side_by_side(
@@ -304,7 +304,7 @@ def gradient_accumulation() -> Figure:
 
 @picture("wrappers/loss_scale_optimizer")
 def loss_scale_optimizer() -> Figure:
-    """Gradients too small for 16 bits."""
+    """Return a picture of gradients too small for 16 bits."""
     size = 1.4e-8
     bowl = functions.scaled(functions.ravine(1, across=(-4, 2.4), upward=(-2.4, 3)), size)
     lost = 2.0**-25 / size  # half of the smallest number of 16 bits is rounded to zero
@@ -324,7 +324,7 @@ def loss_scale_optimizer() -> Figure:
 
 @picture("wrappers/skip_non_finite")
 def skip_non_finite() -> Figure:
-    """A batch whose gradient is NaN."""
+    """Return a picture of a batch whose gradient is NaN."""
     bowl = functions.ravine(2, across=(-4, 1), upward=(-1, 3))
     batches = with_bad_batches(exactly(bowl), np.nan, [8])
     stack = "sgd(0.1)"
