@@ -14,6 +14,7 @@
 #   make l4             L4 and hand-set learning rates on handwritten digits, into images/ (3 minutes)
 #   make reproduce      a published experiment, into its page;  NAME=l4-mnist DATA=folder of the data sets
 #   make catalogue      docs/catalogue_table.md, from the wrappers
+#   make docs           the documentation site, into output/site, without a warning or a broken link
 #   make wrapper        the files of a new wrapper, from a template;  NAME=my_wrapper KIND=gradients|steps|
 #                       step_sizes|weights|updates
 
@@ -39,7 +40,7 @@ OLDEST = $(shell $(PYTHON) -c 'import tomllib; project = tomllib.load(open("pypr
 # First, so that no worker is left alone with it at the end.
 LONGEST = tests/test_soak.py
 
-.PHONY: demo quick test test-long test-all test-oldest test-tensorflow-cpu differences catalogue wrapper bench images l4 reproduce clean
+.PHONY: demo quick test test-long test-all test-oldest test-tensorflow-cpu differences catalogue docs wrapper bench images l4 reproduce clean
 
 demo: $(VENV)/.installed-$(BACKEND)
 	$(BIN)/python -m stepwrap demo
@@ -77,6 +78,9 @@ differences:
 
 catalogue: $(VENV)/.installed-$(BACKEND)
 	$(BIN)/python docs/catalogue.py
+
+docs: $(VENV)/.installed-$(BACKEND),docs
+	$(BIN)/python docs/build_site.py
 
 wrapper: $(VENV)/.installed-$(BACKEND)
 	$(BIN)/python docs/new_wrapper.py "$(NAME)" "$(KIND)"

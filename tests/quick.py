@@ -36,10 +36,14 @@ def imports(source):
 
 def tests_of(path):
     """The names of the files of tests of a changed file."""
+    if path.parts[:2] == ("docs", "site"):
+        return {"test_site.py"}
     if path.suffix != ".py":
         return {name for name, source in TESTS.items() if path.name in source}
     parts = path.with_suffix("").parts
-    alone = parts[0] in ("tests", "benchmarks")  # which are no packages
+    if parts[:2] == ("docs", "pictures"):  # whose files import each other
+        return {"test_site_pictures.py"}
+    alone = parts[0] in ("tests", "benchmarks", "docs")  # which are no packages
     module = ".".join(parts[1:] if alone else ("stepwrap", *parts))
     named = {path.name, f"test_{path.name}"} & {*TESTS}
     if "references" in parts:  # one of those that are all tested together

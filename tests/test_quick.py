@@ -18,7 +18,10 @@ pytestmark = pytest.mark.backend_free
         ("text/grammar.py", {"test_text.py"}),
         ("core/stack.py", {"test_text.py", "test_catalogue.py"}),
         ("benchmarks/floor.py", {"test_benchmarks.py"}),
+        ("docs/pictures/wrapper_pictures.py", {"test_site_pictures.py"}),
         ("README.md", {"test_readme.py", "test_package.py"}),
+        ("docs/building/cost.py", {"test_site.py"}),
+        ("docs/site/guides/stacks.md", {"test_site.py"}),
     ],
 )
 def test_a_file_has_the_tests_that_are_named_after_it_import_it_or_mention_it(changed, names):

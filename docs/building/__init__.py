@@ -1,0 +1,1 @@
+"""The parts of `docs/build_site.py`: what the site says that the code knows already."""
