@@ -57,7 +57,7 @@ def entries() -> list[Entry]:
 
 def _wrappers() -> Iterator[Entry]:
     built_in = {name: stepwrap.wrappers.get(name) for name in stepwrap.wrappers.names()}
-    # It stands outermost and cannot be written in a text, and so is not in the catalogue.
+    # It stands outermost, like Keras' own, and is not in the catalogue of wrappers.
     built_in["loss_scale_optimizer"] = stepwrap.LossScaleOptimizer
     for name, cls in built_in.items():
         yield Entry("wrappers", name, f"stepwrap.{cls.__name__}", cls)

@@ -19,7 +19,8 @@ class GradientCentralization(OptimizerWrapper):
         g ← g − mean(g)    over all axes but the last, for variables of two axes or more
 
     Keras keeps output units last: the columns of a dense kernel, the filters of a
-    convolution. Biases and other vectors stay as they are.
+    convolution. Biases and other vectors stay as they are. Of a kernel with one input
+    nothing of the gradient is left, and every row of an embedding moves.
 
     Args:
         inner_optimizer: The optimizer to wrap: an instance, a text or a config.

@@ -19,6 +19,7 @@ class Cautious(OptimizerWrapper):
     p is the inner optimizer's step, g the gradient it was given; the mean is over the
     elements of one variable. With momentum, a step may still follow gradients of the past
     where the present one points the other way: these elements wait.
+    So do those whose gradient is exactly zero, which enlarges the few others of an embedding.
 
     Args:
         inner_optimizer: The optimizer to wrap: an instance, a text or a config.
