@@ -98,10 +98,6 @@ def generate(found: list[Entry], source: pathlib.Path) -> None:
         page = source / f"{entry.page}.md"
         text = page.read_text(encoding="utf-8")
         page.write_text(entry_pages.complete(entry, text, source / "pictures"), encoding="utf-8")
-    for kind in KINDS:
-        index = source / "pages" / kind / "index.md"
-        if not index.exists():  # a writer may have written one that helps to choose
-            index.write_text(entry_pages.index_of_kind(kind), encoding="utf-8")
     (source / "catalogue.md").write_text(entry_pages.overview(found, source), encoding="utf-8")
     (source / "reference").mkdir()
     for name, text in reference.pages(found):

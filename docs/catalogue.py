@@ -37,7 +37,7 @@ HOOKS = {
 
 
 def table() -> str:
-    """The table, in Markdown."""
+    """Return the table, in Markdown."""
     header = ["name", "class", "acts on", "formula", "paper", "arguments", "sparse", "memory"]
     rows = [header, ["---"] * 7 + ["---:"], *map(row, sorted(stepwrap.wrappers.names(), key=order))]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in rows)
@@ -49,7 +49,7 @@ def order(name: str) -> tuple[int, str]:
 
 
 def row(name: str) -> list[str]:
-    """The cells of one wrapper."""
+    """Return the cells of one wrapper."""
     cls = stepwrap.wrappers.get(name)
     return [
         f"`{name}`",
@@ -64,26 +64,26 @@ def row(name: str) -> list[str]:
 
 
 def acts_on(name: str) -> str:
-    """What the first hook that it overrides changes."""
+    """Return what the first hook that it overrides changes."""
     cls = stepwrap.wrappers.get(name)
     return next(what for hook, what in HOOKS.items() if cls.overrides(hook))
 
 
 def formula(cls: type) -> str:
-    """The first indented block of the docstring, on one line."""
+    """Return the first indented block of the docstring, on one line."""
     [block] = re.findall(r"\n\n((?:    .*\n)+)\n", inspect.getdoc(cls) + "\n\n")[:1]
     lines = (" ".join(line.split()).rstrip(",") for line in block.splitlines())
     return "; ".join(lines).replace("|", "\\|")
 
 
 def papers(cls: type) -> str:
-    """The papers of the docstring, as links."""
+    """Return the papers of the docstring, as links."""
     numbers = dict.fromkeys(re.findall(r"arXiv\s+(\d{4}\.\d{4,5})", cls.__doc__))
     return ", ".join(f"[{number}](https://arxiv.org/abs/{number})" for number in numbers) or "–"
 
 
 def arguments(cls: type) -> str:
-    """The arguments with their defaults, without those that every wrapper takes."""
+    """Return the arguments with their defaults, without those that every wrapper takes."""
     parameters = inspect.signature(cls.__init__).parameters.values()
     common = ("self", "inner_optimizer", "name", *cls.arguments_of_all)
     own = [p for p in parameters if p.name not in common]
@@ -91,12 +91,12 @@ def arguments(cls: type) -> str:
 
 
 def written_default(parameter: inspect.Parameter) -> str:
-    """The default as it stands in a call, or nothing."""
+    """Return the default as it stands in a call, or nothing."""
     return "" if parameter.default is parameter.empty else f"={parameter.default!r}"
 
 
 def memory(name: str) -> float:
-    """The size of the wrapper's own state, in copies of a model of 10,000 weights."""
+    """Return the size of the wrapper's own state, in copies of a model of 10,000 weights."""
     variable = keras.Variable(np.zeros((100, 100)), dtype="float32", name="kernel")
     optimizer = stepwrap.wrappers.get(name)("sgd", **stepwrap.wrappers.example(name))
     optimizer.build([variable])

@@ -97,7 +97,7 @@ EVERYDAY = (*KINDS, "stack", "stack_of_steps")
 
 
 def keeps_state(name):
-    """Whether a wrapper, or one in a stack, has variables of its own; others have none to lose."""
+    """Return whether a wrapper, or one in a stack, has variables of its own that may be lost."""
     optimizer = WRAPPERS[name](keras.optimizers.SGD())
     optimizer.build(variables())
     return any(member.own_variables for member in list(stack.walk(optimizer))[:-1])

@@ -62,7 +62,7 @@ def stands_further_out(name):
 
 
 def readings():
-    """What grows if anything is kept: Python's objects and blocks, and the process."""
+    """Return what grows if anything is kept: Python's objects and blocks, and the process."""
     gc.collect()
     # What was freed while the step was compiled would take in a leak of tens of megabytes unseen.
     ctypes.CDLL(None).malloc_trim(0)

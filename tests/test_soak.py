@@ -21,7 +21,7 @@ ROUNDS = 20 if BACKEND == "tensorflow" else 5  # a step takes longest on PyTorch
 
 
 def readings():
-    """Those after each thousand steps; the last thousand leak on purpose."""
+    """Return those after each thousand steps; the last thousand leak on purpose."""
     result = subprocess.run(
         [sys.executable, PROGRAM, str(ROUNDS), "1"], capture_output=True, text=True, timeout=600
     )
@@ -32,7 +32,7 @@ def readings():
 
 
 def grows(first, last):
-    """Whether memory grows from one reading to another.
+    """Return whether memory grows from one reading to another.
 
     Bare Adam has up to 0.05 blocks a step and 2 megabytes in all, the latter in the
     first few thousand steps: the caches of Keras' `fit` and of the allocator. One

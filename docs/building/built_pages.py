@@ -16,7 +16,7 @@ WITHOUT_PROSE = ("genindex.html", "search.html", "py-modindex.html")
 
 @dataclass
 class Page:
-    """What a page has.
+    """A page as it was built.
 
     Args:
         anchors: Its ids.

@@ -1,4 +1,4 @@
-"""What a page says about cost: memory, which is counted here, and time, from the records."""
+"""Writes what a page says about cost: memory, counted here, and time, from the records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What has a page of its own: everything in stepwrap that a user may choose by name."""
+"""Lists what has a page of its own: everything in stepwrap that a user may choose by name."""
 
 from __future__ import annotations
 

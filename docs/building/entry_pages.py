@@ -106,11 +106,6 @@ def _of_a_norm(entry: Entry) -> str:
     )
 
 
-def index_of_kind(kind: str) -> str:
-    """Return the page that lists the pages of a kind."""
-    return f"# {KINDS[kind]}\n\n```{{toctree}}\n:glob:\n:maxdepth: 1\n\n*\n```\n"
-
-
 def overview(entries: list[Entry], source: pathlib.Path) -> str:
     """Return the page of the whole catalogue, wrappers by what they act on.
 

@@ -33,7 +33,7 @@ def pages(entries: list[Entry]) -> Iterator[tuple[str, str]]:
     """Yield the name and the text of each page.
 
     Args:
-        entries: What has a page of its own, to which the reference leads.
+        entries: All that have a page of their own, to which the reference leads.
     """
     for module in public_names.MODULES:
         yield module, _module_page(module, entries)
@@ -63,7 +63,7 @@ def _module_page(module: str, entries: list[Entry]) -> str:
 
 
 def _order(value: Any, name: str) -> tuple[bool, bool, str]:
-    """Functions first, then the contract of a wrapper, then the classes by name."""
+    """Return a key: functions first, then the contract of a wrapper, then classes by name."""
     return inspect.isclass(value), value is not stepwrap.OptimizerWrapper, name
 
 

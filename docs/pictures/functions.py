@@ -170,7 +170,7 @@ def right_answers(**view: object) -> Landscape:
 
 
 LAYERS = "a layer with large weights", "a layer with small weights"
-"""What x and y are in `unequal_layers`."""
+"""The labels of the axes of `unequal_layers`, for x and for y."""
 
 
 def unequal_layers(large: float = 100.0, **view: object) -> Landscape:

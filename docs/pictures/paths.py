@@ -28,7 +28,7 @@ FAR = 1e4
 
 @dataclasses.dataclass
 class Path:
-    """Where an optimizer has been.
+    """The places of an optimizer, step by step.
 
     Args:
         text: The optimizer, as `stepwrap.describe` writes it.
