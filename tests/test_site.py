@@ -258,6 +258,18 @@ def test_a_link_to_a_page_that_the_site_does_not_have_is_an_error(tmp_path):
         copied_pages.rewritten("[a](nothing.md)", "docs/gallery.md", "gallery.md", tmp_path)
 
 
+@pytest.mark.backend_free("torch")
+def test_the_page_of_the_architecture_has_the_drawing(tmp_path):
+    place = tmp_path / "pictures" / copied_pages.DRAWN["docs/architecture.md"]
+    place.parent.mkdir(parents=True)
+    place.write_text("<svg><dc:title>How a gradient becomes a step.</dc:title></svg>")
+    copied_pages.copy(tmp_path)
+    page = (tmp_path / "architecture.md").read_text("utf-8")
+    picture = "![How a gradient becomes a step.](/pictures/architecture/way_of_a_gradient.svg)"
+    assert f"## The way of a gradient\n\n{picture}\n" in page
+    assert "```\nfit ──" not in page
+
+
 # What was built.
 
 

@@ -5,11 +5,10 @@ A writer's page says what code cannot know. Here it gets its picture, its argume
 
 from __future__ import annotations
 
-import html
 import pathlib
 import re
 
-from . import cost
+from . import cost, drawn
 from .entries import KINDS, Entry
 
 # The sections that a writer writes, in this order.
@@ -68,15 +67,9 @@ def complete(entry: Entry, text: str, pictures: pathlib.Path) -> str:
     title, first, rest = text.split("\n\n", 2)
     parts = [title, first]
     if (pictures / entry.picture).exists():
-        parts.append(f"![{_title(pictures / entry.picture)}](/{pictures.name}/{entry.picture})")
+        parts.append(drawn.shown(entry.picture, pictures))
     parts += [rest.rstrip(), arguments(entry), cost.section(entry)]
     return "\n\n".join(part for part in parts if part)
-
-
-def _title(picture: pathlib.Path) -> str:
-    """Return the sentence that a picture has as its title, for those who cannot see it."""
-    found = re.search(r"<dc:title>(.*?)</dc:title>", picture.read_text("utf-8"), re.DOTALL)
-    return re.sub(r"[\[\]]", "", html.unescape(found[1])).replace("\n", " ") if found else ""
 
 
 def arguments(entry: Entry) -> str:
