@@ -1,5 +1,6 @@
 """The documentation site: its pages are complete, their code runs, the build sees what is amiss."""
 
+import dataclasses
 import importlib.util
 import pathlib
 import re
@@ -37,6 +38,16 @@ def test_everything_in_a_catalogue_has_a_page_with_its_sections(entry):
 
 
 @pytest.mark.backend_free("torch")
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_page_of_a_kind_leads_to_every_page_of_it(kind):
+    text = (SITE / "pages" / kind / "index.md").read_text(encoding="utf-8")
+    complaint = entry_pages.complaint_of_index(kind, ENTRIES, text)
+    assert not complaint, complaint
+    for shorter in (text.replace("](", "] ("), f"{text}\nWRITE: what for\n"):
+        assert entry_pages.complaint_of_index(kind, ENTRIES, shorter)
+
+
+@pytest.mark.backend_free("torch")
 def test_what_has_a_page_is_all_that_the_catalogues_have():
     names = {kind: [entry.name for entry in ENTRIES if entry.kind == kind] for kind in KINDS}
     aliases = [alias for entry in ENTRIES for alias in entry.aliases]
@@ -64,10 +75,21 @@ WRITTEN = "# Lookahead\n\nIt goes back.\n\n" + "\n\n".join(
         ("# Lookahead\n\n## Formula\n", "begin with `# Title` and one sentence"),
         (WRITTEN.replace("## When not to\n", ""), "has to have the sections Formula, What it does"),
         (WRITTEN + "\n\n## More\n\nWords.\n", "It has Formula, .*, More"),
+        (WRITTEN + "\n\nWRITE: more.\n", r"lookahead.md is not finished: .* in line \d+\.$"),
     ],
 )
 def test_a_page_that_lacks_something_is_told_what(text, words):
     assert re.search(words, entry_pages.complaint(LOOKAHEAD, text))
+
+
+@pytest.mark.backend_free("torch")
+def test_a_docstring_that_is_left_unfinished_is_told():
+    class Unfinished:
+        """WRITE: one sentence that says what it does."""
+
+    entry = dataclasses.replace(LOOKAHEAD, what=Unfinished)
+    complaint = entry_pages.complaint(entry, WRITTEN)
+    assert complaint.startswith("The docstring of `Unfinished` is not finished: ")
 
 
 @pytest.mark.backend_free("torch")

@@ -5,10 +5,11 @@ A writer's page says what code cannot know. Here it gets its picture, its argume
 
 from __future__ import annotations
 
+import inspect
 import pathlib
 import re
 
-from . import cost, drawn
+from . import cost, drawn, unwritten
 from .entries import KINDS, Entry
 
 # The sections that a writer writes, in this order.
@@ -53,7 +54,25 @@ def complaint(entry: Entry, text: str | None) -> str:
     found = re.findall(r"^## (.+)$", prose, flags=re.MULTILINE)
     if found != wanted:
         return f"{path} has to have the sections {', '.join(wanted)}. It has {', '.join(found)}."
-    return ""
+    docstring = inspect.getdoc(entry.what) or ""
+    return unwritten.complaint(path, text) or unwritten.complaint(
+        f"The docstring of `{entry.what.__name__}`", docstring
+    )
+
+
+def complaint_of_index(kind: str, entries: list[Entry], text: str) -> str:
+    """Return what is missing in the page that leads to all of a kind, or nothing.
+
+    Args:
+        kind: The kind.
+        entries: Everything that has a page.
+        text: What stands in the file of that page.
+    """
+    path = f"docs/site/pages/{kind}/index.md"
+    names = [entry.name for entry in entries if entry.kind == kind]
+    if missing := [name for name in names if f"]({name}.md)" not in text]:
+        return f"{path} leads to no page of {', '.join(missing)}. Say there who wants to read it."
+    return unwritten.complaint(path, text)
 
 
 def complete(entry: Entry, text: str, pictures: pathlib.Path) -> str:
