@@ -17,7 +17,7 @@ import time
 
 from sphinx.cmd.build import build_main
 
-from building import built_pages, copied_pages, drawn, entry_pages, reference, unwritten
+from building import built_pages, copied_pages, entry_pages, reference, unwritten
 from building.entries import KINDS, Entry, entries
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -61,8 +61,8 @@ def refuse(complaints: list[str]) -> None:
 
 
 def missing(found: list[Entry]) -> list[str]:
-    """Return a sentence on each page that is missing or lacks a section."""
-    complaints = []
+    """Return a sentence on each page that is missing, lacks a section or is not finished."""
+    complaints = [unwritten.complaint(path) for path in unwritten.files()]
     for entry in found:
         path = SITE / f"{entry.page}.md"
         text = path.read_text(encoding="utf-8") if path.exists() else None
@@ -86,23 +86,13 @@ def draw(pictures: pathlib.Path) -> None:
 
 
 def not_drawn(found: list[Entry], pictures: pathlib.Path) -> list[str]:
-    """Return a sentence on each page without a picture, or with one that is not finished."""
-    without = [
+    """Return a sentence on each page without a picture."""
+    return [
         f"`{entry.name}` has no picture. Write a function for it in docs/pictures, in the file of "
         f"{KINDS[entry.kind].lower()}; docs/pictures/draw.py has to write {entry.picture}."
         for entry in found
         if not (pictures / entry.picture).exists()
     ]
-    sentences = {
-        entry.picture: drawn.title(pictures / entry.picture)
-        for entry in found
-        if (pictures / entry.picture).exists()
-    }
-    unfinished = [
-        unwritten.complaint(f"The sentence above the picture {picture}", sentence)
-        for picture, sentence in sentences.items()
-    ]
-    return [complaint for complaint in (*without, *unfinished) if complaint]
 
 
 def generate(found: list[Entry], source: pathlib.Path) -> None:

@@ -52,12 +52,12 @@ def _words(name: str, kind: str) -> dict[str, str]:
         f"- {neighbour} WRITE: what is different there." for neighbour in of_kind.neighbours
     ]
     return {  # in this order: some of these texts have the words that come after them
-        "TITLE": of_kind.title,
         "FORMULA": of_kind.formula,
         "LATEX": of_kind.latex,
         "SYMBOLS": of_kind.symbols,
         "ARGUMENT": of_kind.argument,
         "HOOK": of_kind.hook.strip("\n"),
+        "METHOD": of_kind.reference,
         "STACK": of_kind.stack,
         "NEIGHBOURS": "\n".join(neighbours),
         "NAME": name,

@@ -10,24 +10,24 @@ class Kind:
     """Holds what the first version of a wrapper of one kind says and does.
 
     Args:
-        title: The first line of its file.
         formula: Its formula, as the docstring has it.
         latex: The same for the page.
         symbols: What the signs of the formula are.
         argument: What the argument `factor` does.
         hook: The method that does it.
+        reference: What its reference overrides.
         stack: Where a wrapper with this hook may stand in a stack.
         neighbours: Pages of others that act on the same thing.
         heading: The comment above the next kind's pictures, before which its own is put. Nothing:
             its picture comes last.
     """
 
-    title: str
     formula: str
     latex: str
     symbols: str
     argument: str
     hook: str
+    reference: str
     stack: str
     neighbours: tuple[str, ...]
     heading: str
@@ -41,7 +41,6 @@ STEP = "$p$ is the step that the inner optimizer would add to the weights $w$ of
 
 KINDS = {
     "gradients": Kind(
-        title="Gradients that are changed",
         formula="g ← factor · g",
         latex=r"g \leftarrow c\, g",
         symbols="$g$ is the gradient of a variable",
@@ -53,6 +52,7 @@ KINDS = {
         """Return the gradients, multiplied by `factor`."""
         return [self.factor * gradient for gradient in gradients]
 ''',
+        reference="of_gradients(self, weights, gradients)",
         stack="""\
 It changes gradients, and may stand around every wrapper except
 [GradientAccumulation](gradient_accumulation.md) and [LossScaleOptimizer](loss_scale_optimizer.md),
@@ -61,7 +61,6 @@ which have to stand outside of it.""",
         heading="# Of steps.",
     ),
     "steps": Kind(
-        title="Steps that are changed",
         formula="w ← w + factor · p",
         latex=r"w \leftarrow w + c\, p",
         symbols=STEP,
@@ -73,12 +72,12 @@ which have to stand outside of it.""",
         """Return the steps, multiplied by `factor`."""
         return [self.factor * step for step in steps]
 ''',
+        reference="of_steps(self, weights, gradients, steps)",
         stack=TAKES_STEPS,
         neighbours=("[StepClipping](step_clipping.md)", "[Cautious](cautious.md)"),
         heading="# Of weights.",
     ),
     "step_sizes": Kind(
-        title="Step sizes",
         formula="w ← w + factor · p",
         latex=r"w \leftarrow w + c\, p",
         symbols=STEP,
@@ -93,12 +92,12 @@ which have to stand outside of it.""",
         """Return the steps, scaled by what is known before and after the inner optimizer runs."""
         return [self.factor * step for step in inner_steps(gradients)]
 ''',
+        reference="step(self, weights, gradients, loss, seen)",
         stack=TAKES_STEPS,
         neighbours=("[L4Wrapper](l4.md)", "[TrustRatio](trust_ratio.md)"),
         heading="# Of weights.",
     ),
     "weights": Kind(
-        title="Weights that are changed",
         formula="w ← factor · w",
         latex=r"w \leftarrow c\, w",
         symbols="$w$ are the weights of a variable after the step",
@@ -109,6 +108,7 @@ which have to stand outside of it.""",
         for variable in variables:
             variable.assign(self.factor * ops.convert_to_tensor(variable))
 ''',
+        reference="step(self, weights, gradients, loss, seen)",
         stack="""\
 It works on the weights after the step, and has to stand outside of all wrappers that take steps,
 such as [Cautious](cautious.md) and [L4Wrapper](l4.md); in the other order there is an error.
@@ -118,7 +118,6 @@ Wrappers of gradients may stand on both sides. [SkipNonFinite](skip_non_finite.m
         heading="# Whether there is a step.",
     ),
     "updates": Kind(
-        title="Steps that are not made",
         formula="w, inner state ← step of the inner optimizer    where max |g| > factor",
         latex=r"(w, s) \leftarrow \mathrm{step}(w, s, g) \quad \text{where } \max |g| > c",
         symbols="$w$ are the weights, $s$ is the state of the stack inside, $g$ are the gradients",
@@ -136,6 +135,7 @@ Wrappers of gradients may stand on both sides. [SkipNonFinite](skip_non_finite.m
 
         self.run_if(ops.max(ops.stack(largest)) > self.factor, step, gradients, loss)
 ''',
+        reference="step(self, weights, gradients, loss, seen)",
         stack="""\
 It decides whether there is a step, and has to stand outside of all wrappers that take steps and of
 all wrappers of weights; in the other order there is an error. Wrappers of gradients may stand on

@@ -14,10 +14,10 @@ def shown(picture: str, pictures: pathlib.Path) -> str:
         picture: Its path below the folder of the pictures.
         pictures: That folder.
     """
-    return f"![{title(pictures / picture)}](/{pictures.name}/{picture})"
+    return f"![{_title(pictures / picture)}](/{pictures.name}/{picture})"
 
 
-def title(picture: pathlib.Path) -> str:
+def _title(picture: pathlib.Path) -> str:
     """Return the sentence that stands above a picture, and that its file has as the title."""
     found = re.search(r"<dc:title>(.*?)</dc:title>", picture.read_text("utf-8"), re.DOTALL)
     return re.sub(r"[\[\]]", "", html.unescape(found[1])).replace("\n", " ") if found else ""
