@@ -29,12 +29,14 @@ OPTIONS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+PATIENCE = 120_000  # milliseconds, for a machine that is busy with other tests
 SCREENS = {"desktop": (1280, 900), "phone": (390, 844)}
 SCHEMES = {"light": (255, 255, 255), "dark": (19, 20, 22)}
 PAGES = {
     "front": "index.html",
     "wrapper": "pages/wrappers/lookahead.html",
     "gallery": "gallery.html",
+    "architecture": "architecture.html",
     "catalogue": "catalogue.html",
     "reference": "reference/stepwrap.html",
 }
@@ -70,13 +72,19 @@ def open_browser(tmp_path_factory):
             context = player.chromium.launch_persistent_context(
                 tmp_path_factory.mktemp("profile"),
                 executable_path=CHROMIUM,
+                timeout=PATIENCE,
                 args=OPTIONS,
                 viewport={"width": width, "height": height},
                 color_scheme=scheme,
                 permissions=["clipboard-read", "clipboard-write"],
             )
+            context.set_default_timeout(PATIENCE)
             return opened.enter_context(context)
 
+        try:
+            open_it("desktop", "light")
+        except playwright.Error as error:
+            pytest.skip(f"Chromium does not start here: {error}")
         yield open_it
 
 
@@ -126,6 +134,14 @@ def test_a_page_is_shown_whole(visit, page, screen, scheme):
     assert tuple(map(int, re.findall(r"\d+", ground)))[:3] == SCHEMES[scheme]
     assert tab.locator("h1").inner_text().strip("#¶ ")
     photograph(tab, f"{page}-{screen}-{scheme}")
+
+
+@needs_a_browser
+def test_the_drawing_of_a_step_is_hardly_smaller_on_a_phone(visit):
+    tab = visit(PAGES["architecture"], "phone")
+    drawing = tab.locator("article img[src$='way_of_a_gradient.svg']")
+    shown, drawn = drawing.bounding_box()["width"], drawing.evaluate("i => i.naturalWidth")
+    assert shown > 0.75 * drawn, "its text of 10 points would be too small to read"
 
 
 @needs_a_browser
