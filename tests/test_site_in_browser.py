@@ -84,7 +84,7 @@ def open_browser(tmp_path_factory):
         try:
             open_it("desktop", "light")
         except playwright.Error as error:
-            pytest.skip(f"Chromium does not start here: {error}")
+            pytest.skip(f"Chromium does not start here: {error.message.splitlines()[0]}")
         yield open_it
 
 
@@ -195,18 +195,47 @@ def test_the_navigation_of_a_phone_opens(visit):
     photograph(tab, "navigation-phone")
 
 
+def shown_in_gallery(tab):
+    """Return the texts of the rows and of the experiments below them that can be seen."""
+    rows = tab.locator("section#gallery table").first.locator("tbody tr")
+    experiments = tab.locator("section#gallery > section p:has(> a[href*='reproductions/'])")
+    return [
+        [one.inner_text().lower() for one in found.all() if one.is_visible()]
+        for found in (rows, experiments)
+    ]
+
+
 @needs_a_browser
 def test_the_gallery_is_filtered_by_what_is_typed(visit):
     tab = visit(PAGES["gallery"])
-    rows = tab.locator("section#gallery table").first.locator("tbody tr")
-    everything = rows.count()
-    tab.get_by_label("Show only rows with").fill("mnist")
-    shown = [row.inner_text() for row in rows.all() if row.is_visible()]
-    assert 0 < len(shown) < everything
-    assert all("mnist" in text.lower() for text in shown)
+    everything = shown_in_gallery(tab)
+    tab.get_by_label("Show only what has").fill("mnist")
+    some = shown_in_gallery(tab)
+    for found, all_of_them in zip(some, everything, strict=True):
+        assert 0 < len(found) < len(all_of_them)
+    assert all("mnist" in text for text in some[0])
+    assert not tab.locator("section#what-a-learning-rate-does").is_visible()
     photograph(tab, "gallery-filtered")
-    tab.get_by_label("Show only rows with").fill("")
-    assert all(row.is_visible() for row in rows.all())
+    tab.get_by_label("Show only what has").fill("")
+    assert shown_in_gallery(tab) == everything
+
+
+@needs_a_browser
+def test_the_gallery_has_a_button_for_each_topic_and_task(visit):
+    tab = visit(PAGES["gallery"], "phone")
+    everything = shown_in_gallery(tab)
+    pictures = tab.locator("section#gallery > section img")
+    buttons = tab.locator("div.filter button").all()
+    assert len(buttons) > 8
+    for button in buttons:
+        button.click()
+        rows, experiments = shown_in_gallery(tab)
+        seen = [picture for picture in pictures.all() if picture.is_visible()]
+        assert rows or seen, button.inner_text()
+        assert len(rows) + len(experiments) < sum(map(len, everything)), button.inner_text()
+    buttons[-1].click()  # again, which shows everything
+    assert shown_in_gallery(tab) == everything
+    photograph(tab, "gallery-buttons-phone")
 
 
 @needs_a_browser
