@@ -51,7 +51,7 @@ def proposed_steps(optimizer: Optimizer, batch: Batch) -> dict[Any, Tensor]:
 
 
 def writers(optimizer: Optimizer) -> list[Optimizer]:
-    """Those in a stack that write to the variables: wrappers that take steps, or leaves."""
+    """Return those in a stack that write to the variables: wrappers that take steps, or leaves."""
     if getattr(optimizer, "takes_steps", False) or not stack.parts(optimizer):
         return [optimizer]
     return [writer for part in stack.parts(optimizer) for writer in writers(part)]

@@ -52,7 +52,7 @@ def _works_on_rows(member: Optimizer) -> bool:
 
 
 def _way(optimizer: Optimizer, variable: Any) -> Iterator[Optimizer]:
-    """The optimizer, and those inside that the variable's gradient reaches."""
+    """Yield the optimizer, and those inside that the variable's gradient reaches."""
     yield optimizer
     parts = stack.parts(optimizer)
     for part in parts:

@@ -51,7 +51,7 @@ def table(wrappers: list[str], differences: dict[str, dict[str, dict[str, float]
 
 
 def page(differences: dict[str, dict[str, dict[str, float]]]) -> str:
-    """The whole page."""
+    """Return the whole page."""
     wrappers = sorted({wrapper for of in differences.values() for wrapper in of})
     bases = {
         base for of in differences.values() for by_base in of.values() for base in by_base if base

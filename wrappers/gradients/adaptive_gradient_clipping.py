@@ -69,7 +69,7 @@ class AdaptiveGradientClipping(OptimizerWrapper):
     def transform_gradients(
         self, gradients: list[Tensor], variables: list[Variable]
     ) -> list[Tensor]:
-        """The gradients, clipped unit by unit."""
+        """Return the gradients, clipped unit by unit."""
         places = [
             place for place, variable in enumerate(variables) if variable not in self._excluded
         ]
@@ -117,5 +117,5 @@ class AdaptiveGradientClipping(OptimizerWrapper):
 
 
 def _norm(tensor: Tensor) -> Tensor:
-    """The norm of every unit."""
+    """Return the norm of every unit."""
     return norms.root(kernels.sums_of_squares_of_units(tensor))

@@ -61,7 +61,7 @@ class CoupledWeightDecay(OptimizerWrapper):
     def transform_gradients(
         self, gradients: list[Tensor], variables: list[Variable]
     ) -> list[Tensor]:
-        """The gradients with the weights' share."""
+        """Return the gradients with the weights' share."""
         return [
             gradient if variable in self._excluded else self._with_decay(gradient, variable)
             for gradient, variable in zip(gradients, variables, strict=True)

@@ -51,11 +51,11 @@ class AveragedWeights(OptimizerWrapper):
         )
 
     def averages_of(self, variables: Sequence[Variable]) -> list[Variable]:
-        """The averages of these weights: the weights themselves while the model holds them."""
+        """Return the averages of these weights: the weights while the model holds them."""
         return list(variables) if self.holds_averages else self._averages.of(variables)
 
     def averaged(self, variables: Sequence[Variable]) -> tuple[list[Variable], list[Variable]]:
-        """Those of the variables that are averaged, and their averages."""
+        """Return those of the variables that are averaged, and their averages."""
         weights = self._averaged_ones(variables)
         return weights, self.averages_of(weights) if weights else []
 
@@ -126,7 +126,7 @@ class AveragedWeights(OptimizerWrapper):
         return all(_digest(weight) == _digest(average) for weight, average in pairs)
 
     def starts_anew(self) -> Tensor:
-        """For `after_step`: whether it is the first step since the model held the averages.
+        """Return in `after_step` whether it is the first step since the model held the averages.
 
         Then the state holds older weights in the place of the averages, which start at the
         present ones.
