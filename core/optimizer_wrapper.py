@@ -222,10 +222,8 @@ class OptimizerWrapper(
         self._start_state()
         self.inner_optimizer = inner_optimizer
         self.jit_compile = jit_compile
-        if only is not None:  # a subclass may have set it already
-            self.only = only
-        if exclude is not None:
-            self.exclude = exclude
+        self.only = only
+        self.exclude = exclude
         self._loss = GivenLoss()
 
     def build(self, variables: Sequence[Variable]) -> None:
