@@ -75,8 +75,13 @@ SELECTIONS = {
 }
 
 
-@each_selecting
-@pytest.mark.parametrize("selection", ["exclude", "only vectors"])
+@pytest.mark.parametrize(
+    ("name", "selection"),
+    [
+        *((name, "exclude") for name in SELECTING),
+        *(pytest.param(name, "only vectors", marks=pytest.mark.long) for name in SELECTING),
+    ],
+)
 def test_it_acts_on_the_selected_variables_as_if_there_were_no_others(name, selection):
     """And on the others, the optimizer inside acts as if there were no wrapper."""
     arguments, is_selected = SELECTIONS[selection]
@@ -85,6 +90,7 @@ def test_it_acts_on_the_selected_variables_as_if_there_were_no_others(name, sele
     optimizer = SELECTING[name](keras.optimizers.Adam(0.1), **{"exclude": [], **arguments})
     before, after, state = trained(optimizer, variables, gradients_of_all)
 
+    assert any(map(is_selected, variables)) and not all(map(is_selected, variables))
     alone = those(cases.variables_of_all_ranks(), is_selected)
     on_alone = SELECTING[name](keras.optimizers.Adam(0.1), exclude=[])
     of_alone = trained(on_alone, alone, gradients_of_all)
@@ -238,19 +244,28 @@ STACK = (
     "| step_momentum(exclude='*vectors') | l4(only=['hidden', 'kernel']) "
     "| lookahead(2, only='bias')"
 )
+FEW = "sgd(0.1) | l4(only='kernel') | lookahead(2, only='bias')"
 
 
 def compiled():
     return {} if BACKEND == "torch" else {"jit_compile": BACKEND == "jax"}
 
 
-def test_a_stack_in_fit_is_resumed_bit_for_bit(tmp_path):
+@pytest.mark.long
+@pytest.mark.skipif(BACKEND == "torch", reason="torch compiles nothing by default")
+def test_compiled_as_eagerly():
     network = cases.model(stepwrap.parse(STACK), **compiled())
-    cases.fit(network)
     eager = cases.model(stepwrap.parse(STACK), run_eagerly=True)
-    cases.fit(eager)
+    for each in (network, eager):
+        cases.fit(each)
     for one, other in zip(cases.state(network), cases.state(eager), strict=True):
         np.testing.assert_allclose(one, other, rtol=2e-4, atol=2e-6)
+
+
+@pytest.mark.parametrize("text", [FEW, pytest.param(STACK, marks=pytest.mark.long)])
+def test_a_stack_in_fit_is_resumed_bit_for_bit(text, tmp_path):
+    network = cases.model(stepwrap.parse(text), **compiled())
+    cases.fit(network)
     network.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert stepwrap.describe(loaded.optimizer) == stepwrap.describe(network.optimizer)
