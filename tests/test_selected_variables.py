@@ -12,7 +12,9 @@ from keras import ops
 import cases
 import stepwrap
 from cases import BACKEND
+from stepwrap import checks
 from stepwrap.core.batch import Batch
+from stepwrap.toolkit.exclusions import Exclusions
 
 STEPS = 3
 
@@ -478,6 +480,36 @@ class ListsThem(stepwrap.OptimizerWrapper):
 
     def transform_steps(self, steps, gradients, variables):
         return [ops.zeros_like(step) for step in steps]
+
+
+class AsIn060(stepwrap.OptimizerWrapper):
+    """One that leaves variables out itself, as those of 0.6.0 had to."""
+
+    def __init__(self, inner_optimizer, exclude=(), name=None):
+        super().__init__(inner_optimizer, name=name)
+        self.exclude = checks.patterns("exclude", exclude)
+
+    def build(self, variables):
+        super().build(variables)
+        self.excluded = Exclusions("exclude", self.exclude, variables)
+
+    def transform_steps(self, steps, gradients, variables):
+        return [
+            step if variable in self.excluded else ops.zeros_like(step)
+            for step, variable in zip(steps, variables, strict=True)
+        ]
+
+
+def test_a_wrapper_of_0_6_0_that_leaves_variables_out_itself():
+    variables, before = cases.variables(), cases.values(cases.variables())
+    with warnings.catch_warnings(action="error"):
+        cases.apply(AsIn060("sgd", exclude="bias"), cases.gradients(variables), variables)
+    after = cases.values(variables)
+    assert [np.any(one != other) for one, other in zip(after, before, strict=True)] == [0, 1, 0]
+    excluded = Exclusions("skip", ["bias"], variables)
+    assert [variable in excluded for variable in variables] == [False, True, False]
+    with pytest.warns(UserWarning, match="`skip`: the pattern 'bais' .* 'bias'"):
+        Exclusions("skip", ["bais"], variables)
 
 
 def test_a_wrapper_may_list_them_itself():
