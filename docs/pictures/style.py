@@ -307,7 +307,7 @@ def stage_lines(text: str, width: float) -> str:
     stages = [first, *(f"| {stage}" for stage in others)]
     parts = []
     for stage in stages:
-        parts += [stage] if _measure(stage, font) <= width else re.split("(?<=,) ", stage)
+        parts += [stage] if measured(stage, font) <= width else re.split("(?<=,) ", stage)
     return lines(parts, " ", width, font)
 
 
@@ -316,13 +316,13 @@ def lines(parts: Sequence[str], between: str, width: float, font: FontProperties
     filled = [parts[0]]
     for part in parts[1:]:
         longer = f"{filled[-1]}{between}{part}"
-        if _measure(longer, font) <= width:
+        if measured(longer, font) <= width:
             filled[-1] = longer
         else:
             filled.append(part)
     return "\n".join(filled)
 
 
-def _measure(text: str, font: FontProperties) -> float:
+def measured(text: str, font: FontProperties) -> float:
     """Return how wide a text is, in points."""
     return text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]
