@@ -51,8 +51,17 @@ class AveragedWeights(OptimizerWrapper):
         )
 
     def averages_of(self, variables: Sequence[Variable]) -> list[Variable]:
-        """Return the averages of these weights: the weights while the model holds them."""
-        return list(variables) if self.holds_averages else self._averages.of(variables)
+        """Return the averages of these weights, or the weights themselves.
+
+        Those where they are not averaged, and while the model holds the averages.
+        """
+        if self.holds_averages:
+            return list(variables)
+        selected = self.selected(variables)
+        average_of = dict(
+            zip(map(replicas.key, selected), self._averages.of(selected), strict=True)
+        )
+        return [average_of.get(replicas.key(variable), variable) for variable in variables]
 
     def averaged(self, variables: Sequence[Variable]) -> tuple[list[Variable], list[Variable]]:
         """Return those of the variables that are averaged, and their averages."""
@@ -60,7 +69,7 @@ class AveragedWeights(OptimizerWrapper):
         return weights, self.averages_of(weights) if weights else []
 
     def _averaged_ones(self, variables: Sequence[Variable]) -> list[Variable]:
-        known = keras_private.built_variables(self) if self.built else []
+        known = self.selected(keras_private.built_variables(self)) if self.built else []
         keys = {replicas.key(variable) for variable in known if not is_overwritten(variable)}
         return [variable for variable in variables if replicas.key(variable) in keys]
 
