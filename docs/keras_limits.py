@@ -134,7 +134,7 @@ def two_replicas() -> Any:
 
 
 def failure(function: Callable, *words: str) -> str:
-    """Return the error as the page shows it: its class and these words of its text, if it has them."""
+    """Return the error as the page shows it: its class and these words, if its text has them."""
     try:
         function()
     except Exception as error:
@@ -812,7 +812,7 @@ def cell(seen: dict[str, tuple[str, str]]) -> str:
 
 
 def page(python: str | None) -> str:
-    """Return the page, from what every entry sees here and in the environment of the other Python."""
+    """Return the page, from what every entry sees here and in the other Python's environment."""
     rows: dict[str, list[list[str]]] = {}
     used: dict[str, set[str]] = {"here": set(), "there": set()}
     for name, limit in LIMITS.items():
