@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -45,6 +45,14 @@ class LeafOfVariable:
     def __getitem__(self, variable: Any) -> Optimizer:
         return self._leaves[replicas.key(variable)]
 
+    def groups(self, variables: Sequence[Any]) -> list[tuple[Optimizer, list[int]]]:
+        """Return the optimizers that train the variables, each with the places of its own."""
+        places: dict[Any, tuple[Optimizer, list[int]]] = {}
+        for place, variable in enumerate(variables):
+            leaf = self[variable]
+            places.setdefault(id(leaf), (leaf, []))[1].append(place)
+        return list(places.values())
+
 
 def set_loss(optimizer: Optimizer, loss: Any) -> None:
     """Hands the loss of the next step to the optimizer if it is a wrapper, else to its parts.
@@ -78,8 +86,13 @@ def hand_over(optimizer: Optimizer, batch: Batch) -> None:
 
 def decays_weights(optimizer: Optimizer) -> bool:
     """Return whether decoupled weight decay writes to the weights beside the step."""
-    return any(
-        getattr(leaf, argument, None)
-        for leaf in leaves(optimizer)
-        for argument in ("weight_decay", "adam_weight_decay")  # the latter is Muon's
+    return any(getattr(member, "decays_weights", False) for member in walk(optimizer)) or any(
+        map(own_weight_decay, leaves(optimizer))
     )
+
+
+def own_weight_decay(member: Optimizer) -> dict[str, float]:
+    """Return the arguments by which this one optimizer, or wrapper, decays weights, if any."""
+    arguments = ("weight_decay", "adam_weight_decay")  # the latter is Muon's
+    rates = {name: vars(member).get(name) for name in arguments}
+    return {name: rate for name, rate in rates.items() if rate}

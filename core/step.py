@@ -21,6 +21,8 @@ def step_on(wrapper: Wrapper, batch: Batch) -> None:
         run_inner(wrapper, batch)
         return
     enter_into_record = wrapper.recording(batch)
+    if wrapper.overrides("before_step"):
+        wrapper.before_step(batch.seen_variables)
     transformed = wrapper.transform_gradients(batch.seen, batch.seen_variables)
     checks.same_form(_named(wrapper, "transform_gradients"), transformed, batch.seen, "gradient")
     batch = batch.replaced(transformed)

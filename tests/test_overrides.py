@@ -152,6 +152,14 @@ KERNELS = {
         k.downhill(s.not_finite(), s.opposed(), 1e-3),
     ],
     "add": lambda k, s: written(s.variables(), lambda v: k.add(v, s.tensors)),
+    "decay": lambda k, s: written(s.variables(), lambda v: k.decay(v, s.scalars[0])),
+    "decay_towards": lambda k, s: [
+        written(s.variables(), lambda v: k.decay_towards(v, targets, s.scalars[0]))  # noqa: B023
+        for targets in (s.tensors, s.variables())
+    ],
+    "decay_unless_growing": lambda k, s: written(
+        s.variables(), lambda v: k.decay_unless_growing(v, s.tensors, s.scalars[0])
+    ),
     "add_up": lambda k, s: [
         written(s.variables(), lambda v: k.add_up(v, s.tensors, anew))  # noqa: B023
         for anew in (s.yes, s.no)
@@ -231,7 +239,10 @@ def eager(function):
 # Sparse gradients, which test_sparse_gradients.py compares with dense ones, are their argument.
 COMPARED = [name for name in overrides("kernels") if name != "rows"]
 # What makes variables, or looks at more than tensors, is not compiled by itself.
-WRITE = ("add", "add_up", "update_averages", "blend", "accumulate")
+WRITE = (
+    *("add", "add_up", "update_averages", "blend", "accumulate"),
+    *("decay", "decay_towards", "decay_unless_growing"),
+)
 NOT_COMPILED = (*WRITE, "dense", "is_sparse", "sizes_are_known")
 
 

@@ -248,6 +248,40 @@ class Kernels:
         for variable, step in zip(variables, steps, strict=True):
             self.flow.write(variable, self.flow.value(variable) + step)
 
+    def decay(self, variables: Sequence[Any], rate: Any) -> None:
+        """Takes each variable that part of the way to 0.
+
+        Not by a factor of 1 − rate, which would round most of a small rate away.
+        """
+        for variable in variables:
+            value = self.flow.value(variable)
+            wide = self._wide(value)
+            decayed = wide - ops.cast(rate, wide.dtype) * wide
+            self.flow.write(variable, ops.cast(decayed, value.dtype))
+
+    def decay_towards(self, variables: Sequence[Any], targets: Sequence[Any], rate: Any) -> None:
+        """Takes each variable that part of the way to its target, a variable or a tensor."""
+        for variable, target in zip(variables, targets, strict=True):
+            value = self.flow.value(variable)
+            wide = self._wide(value)
+            way = wide - self._wide(self.flow.value(target))
+            decayed = wide - ops.cast(rate, wide.dtype) * way
+            self.flow.write(variable, ops.cast(decayed, value.dtype))
+
+    def decay_unless_growing(
+        self, variables: Sequence[Any], steps: Sequence[Any], rate: Any
+    ) -> None:
+        """Takes the elements of each variable that its step does not enlarge part of the way to 0.
+
+        Enlarged are those whose step has their sign.
+        """
+        for variable, step in zip(variables, steps, strict=True):
+            value = self.flow.value(variable)
+            wide = self._wide(value)
+            grows = opposed(step, -value)
+            decayed = wide - ops.cast(rate, wide.dtype) * wide
+            self.flow.write(variable, ops.where(grows, value, ops.cast(decayed, value.dtype)))
+
     def add_up(self, sums: Sequence[Any], tensors: Sequence[Any], anew: Any) -> None:
         """Adds each tensor to its sum, a variable, or where `anew` holds puts it in its place.
 

@@ -1,0 +1,56 @@
+"""What the wrappers that let weights decay beside the step share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from keras import ops
+
+from ... import checks
+from ...backends import replicas
+from ...core import stack
+from ...core.optimizer_wrapper import OptimizerWrapper, Variable
+from ...toolkit.slots import scalar, scalar_dtype
+
+
+class WeightDecay(OptimizerWrapper):
+    """Takes each weight a part of the way to another value, η · rate or less, beside the step.
+
+    As that of `weight_decay` of Keras' optimizers, the decay is written to the weights
+    themselves: wrappers around this one that scale or clip the step leave it alone.
+    """
+
+    decays_weights = True
+
+    def __init__(self, inner_optimizer: Any, rate: float, name: str | None = None) -> None:
+        super().__init__(inner_optimizer, name=name)
+        self.rate = checks.number("rate", rate, least=0)
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Looks for the learning rate of each variable, and for others that let it decay."""
+        super().build(variables)
+        self._leaf_of = stack.LeafOfVariable(self.inner_optimizer)
+        self.decaying = list(variables)
+        for member in stack.walk(self.inner_optimizer):
+            if isinstance(member, WeightDecay):
+                self._refuse_a_second_decay(member)
+
+    def _refuse_a_second_decay(self, member: WeightDecay) -> None:
+        known = {replicas.key(variable) for variable in member.decaying}
+        twice = [one.path for one in self.decaying if replicas.key(one) in known]
+        if twice:
+            raise ValueError(
+                f"{checks.listed(twice[:1])} would decay twice, in {type(self).__name__} and in "
+                f"{type(member).__name__} inside of it. Leave it out in one of them, by `exclude` "
+                f"or `only`. So would {len(twice) - 1} others."
+            )
+
+    def by_learning_rate(
+        self, variables: Sequence[Variable], *others: Sequence[Any]
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield each learning rate, the variables that have it, and what `others` has for them."""
+        lists = variables, *others
+        for leaf, places in self._leaf_of.groups(variables):
+            own = [[values[place] for place in places] for values in lists]
+            yield scalar(ops.convert_to_tensor(leaf.learning_rate), scalar_dtype(own[0])), *own
