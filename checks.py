@@ -116,17 +116,23 @@ def count(argument: str, value: Any, *, least: int = 1) -> int:
     return int(value)
 
 
-def patterns(argument: str, value: Any) -> list[str]:
-    """Regular expressions; a single one makes a list of one."""
-    wanted = f"`{argument}` must be a regular expression, such as 'bias', or a list of them."
+def patterns(argument: str, value: Any, selectors: Sequence[str] = ()) -> list[str]:
+    """Regular expressions, or words that stand for something else; one makes a list of one."""
+    words = "".join(f" {selector!r}," for selector in selectors)
+    wanted = f"`{argument}` must be a regular expression, such as 'bias',{words} or a list of them."
     given = [value] if isinstance(value, str) else value
     if not isinstance(given, list | tuple) or not all(isinstance(one, str) for one in given):
         raise TypeError(f"{wanted} Received: {argument}={brief(value)}.")
     for pattern in given:
+        if pattern in selectors:
+            continue
         try:
             re.compile(pattern)
         except re.error as error:
-            raise ValueError(f"{wanted} Received: {pattern!r}, which is none: {error}.") from error
+            hint = nearest(pattern, selectors)
+            raise ValueError(
+                f"{wanted} Received: {pattern!r}, which is none: {error}.{hint}"
+            ) from error
     return list(given)
 
 

@@ -59,6 +59,12 @@ class Batch:
             gradients[place] = gradient
         return type(self)(gradients, self.variables, self.places, self.loss)
 
+    def at(self, places: tuple[int, ...]) -> Self:
+        """Return the same step with the gradients in these places to be seen; itself, if it is."""
+        if places == self.places:
+            return self
+        return type(self)(self.gradients, self.variables, places, self.loss)
+
     def carried_over(self, gradients: Sequence[Tensor | None], loss: Tensor | None) -> Self:
         """Return the same step with its tensors as another replica or branch knows them."""
         return type(self)(list(gradients), self.variables, self.places, loss)

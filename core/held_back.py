@@ -46,7 +46,7 @@ def apply_where(
             stand_ins.enter_context(_constrained_where(takes_part, uncertain))
             for leaf in stack.leaves(optimizer):
                 stand_ins.enter_context(_written_where(takes_part, leaf, uncertain))
-            for writer in writers(optimizer):
+            for writer, _ in writers(optimizer, batch.variables):
                 if hasattr(writer, "write_steps"):
                     stand_ins.enter_context(_moved_where(takes_part, writer))
             for member in stack.walk(optimizer):

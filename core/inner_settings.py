@@ -63,7 +63,7 @@ class InnerSetting:
         setattr(innermost, self.name, value)
 
     def _refuse_around_ones_own(self, member: Optimizer, value: Any) -> None:
-        if not hasattr(member, "inner_optimizer") or _is_given_its_inner_optimizer(type(member)):
+        if not hasattr(member, "inner_optimizer") or is_given_its_inner_optimizer(type(member)):
             return
         name = type(member).__name__
         raise ValueError(
@@ -90,7 +90,8 @@ def _innermost(optimizer: Optimizer) -> Optimizer | None:
     return innermost
 
 
-def _is_given_its_inner_optimizer(cls: type) -> bool:
+def is_given_its_inner_optimizer(cls: type) -> bool:
+    """Return whether the class wraps what it is given, rather than an optimizer of its own."""
     parameters = inspect.signature(cls.__init__).parameters.values()
     passes_on = any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters)
     return passes_on or any(p.name == "inner_optimizer" for p in parameters)

@@ -47,14 +47,14 @@ class StepRecord:
     def observe(
         self,
         gradients: Sequence[Tensor],
-        steps: Sequence[Tensor] | None,
+        steps: Sequence[Tensor],
         measured: Iterable[Tensor],
     ) -> None:
         """Enters one step.
 
         Args:
             gradients: The gradients as the wrapper was given them.
-            steps: What was added to the weights, if it is of steps.
+            steps: What was added to the weights, in the same order, if it is of steps.
             measured: The other quantities.
         """
         values = []

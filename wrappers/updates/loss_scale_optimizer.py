@@ -12,6 +12,7 @@ from ...core import stack
 from ...core.inner_settings import InnerSettings
 from ...core.optimizer_wrapper import OptimizerWrapper
 from ...core.saving import SavedState
+from ...core.selected_variables import refuse_selection
 
 Tensor = Any
 
@@ -43,6 +44,13 @@ class LossScaleOptimizer(SavedState, InnerSettings, keras.optimizers.LossScaleOp
     """
 
     __repr__ = OptimizerWrapper.__repr__
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Refuses what every other wrapper takes: the loss is scaled for all variables."""
+        for argument in ("only", "exclude"):
+            if argument in kwargs:
+                refuse_selection(cls, argument, kwargs[argument])
+        return super().__new__(cls, *args, **kwargs)
 
     def scale_loss(self, loss: Tensor) -> Tensor:
         """The loss to differentiate; the wrappers inside see it as it was."""

@@ -60,7 +60,7 @@ class AveragedWeights(OptimizerWrapper):
         return weights, self.averages_of(weights) if weights else []
 
     def _averaged_ones(self, variables: Sequence[Variable]) -> list[Variable]:
-        known = keras_private.built_variables(self) if self.built else []
+        known = self.selected(keras_private.built_variables(self)) if self.built else []
         keys = {replicas.key(variable) for variable in known if not is_overwritten(variable)}
         return [variable for variable in variables if replicas.key(variable) in keys]
 

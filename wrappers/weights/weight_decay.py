@@ -11,6 +11,7 @@ from ... import checks
 from ...backends import replicas
 from ...core import stack
 from ...core.optimizer_wrapper import OptimizerWrapper, Variable
+from ...toolkit.selection import path_of
 from ...toolkit.slots import scalar, scalar_dtype
 
 
@@ -38,12 +39,12 @@ class WeightDecay(OptimizerWrapper):
 
     def _refuse_a_second_decay(self, member: WeightDecay) -> None:
         known = {replicas.key(variable) for variable in member.decaying}
-        twice = [one.path for one in self.decaying if replicas.key(one) in known]
+        twice = [path_of(one) for one in self.decaying if replicas.key(one) in known]
         if twice:
             raise ValueError(
-                f"{checks.listed(twice[:1])} would decay twice, in {type(self).__name__} and in "
-                f"{type(member).__name__} inside of it. Leave it out in one of them, by `exclude` "
-                f"or `only`. So would {len(twice) - 1} others."
+                f"{twice[0]!r} would decay twice, in {type(self).__name__} and in "
+                f"{type(member).__name__} inside of it. Give one of them an `exclude`, such as "
+                f"`exclude={twice[0]!r}`, or `only`; {len(twice)} variables decay in both."
             )
 
     def by_learning_rate(
