@@ -194,7 +194,7 @@ class Kernels(reference.Kernels):
             pieces = _in_cache([value], [step]) if value.is_contiguous() else [(value, step)]
             for part, its_step in pieces:
                 kept = torch.sign(its_step).mul_(part).le_(0)  # the product itself could underflow
-                part.sub_(kept.mul_(part), alpha=rate)
+                part.addcmul_(kept, part, value=-rate)
 
     @torch.no_grad()
     def add_up(self, sums: Sequence[Any], tensors: Sequence[Any], anew: Any) -> None:

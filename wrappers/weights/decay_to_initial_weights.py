@@ -50,21 +50,22 @@ class DecayToInitialWeights(WeightDecay):
     def build(self, variables: Sequence[Variable]) -> None:
         """Makes room for the initial weights, which are known at the first step."""
         super().build(variables)
-        self._initial = Slots(self, variables, "initial")
+        self._initial = Slots(self, self.decaying, "initial")
         self._starts = self.add_variable((), initializer="zeros", dtype="int32", name="starts")
 
     def before_step(self, variables: list[Variable]) -> None:
         """Takes the weights back."""
-        first = ops.equal(self._starts, 0)
-        states = [*self._initial.of(self.decaying), self._starts]
-        flow.run_if(first, self._start, [*self.decaying, *states])
+        weights = self.decaying
+        states = [*self._initial.of(weights), self._starts]
+        flow.run_if(ops.equal(self._starts, 0), self._start, [*weights, *states])
         initial = self._initial.of(variables)
-        for learning_rate, weights, origins in self.by_learning_rate(variables, initial):
-            kernels.decay_towards(weights, origins, learning_rate * self.rate)
+        for learning_rate, *pairs in self.by_learning_rate(variables, initial):
+            kernels.decay_towards(*pairs, learning_rate * self.rate)
 
     def _start(self) -> None:
         """Notes the weights of all variables, whether they have a gradient in this step or not."""
-        for slot, variable in zip(self._initial.of(self.decaying), self.decaying, strict=True):
+        weights = self.decaying
+        for slot, variable in zip(self._initial.of(weights), weights, strict=True):
             weight = flow.value(variable)
             flow.write(slot, ops.where(ops.isfinite(weight), weight, ops.zeros_like(weight)))
         self._starts.assign(self._starts + 1)

@@ -8,8 +8,9 @@ from typing import Any
 from keras import ops
 
 from ... import checks
-from ...backends import replicas
+from ...backends import keras_private, replicas
 from ...core import stack
+from ...core.batch import is_overwritten
 from ...core.optimizer_wrapper import OptimizerWrapper, Variable
 from ...toolkit.selection import path_of
 from ...toolkit.slots import scalar, scalar_dtype
@@ -32,15 +33,21 @@ class WeightDecay(OptimizerWrapper):
         """Looks for the learning rate of each variable, and for others that let it decay."""
         super().build(variables)
         self._leaf_of = stack.LeafOfVariable(self.inner_optimizer)
-        self.decaying = list(variables)
         for member in stack.walk(self.inner_optimizer):
             if isinstance(member, WeightDecay):
                 self._refuse_a_second_decay(member)
+
+    @property
+    def decaying(self) -> list[Variable]:
+        """The variables that decay here; kept in an attribute, Keras would take them for state."""
+        known = self.selected(keras_private.built_variables(self))
+        return [variable for variable in known if not is_overwritten(variable)]
 
     def _refuse_a_second_decay(self, member: WeightDecay) -> None:
         known = {replicas.key(variable) for variable in member.decaying}
         twice = [path_of(one) for one in self.decaying if replicas.key(one) in known]
         if twice:
+            self.built = False  # so that it is refused again
             raise ValueError(
                 f"{twice[0]!r} would decay twice, in {type(self).__name__} and in "
                 f"{type(member).__name__} inside of it. Give one of them an `exclude`, such as "
