@@ -151,7 +151,7 @@ def _decayed_where(
     return flow.replaced(
         wrapper,
         before_step=held_back(wrapper.before_step),
-        transform_steps=held_back(wrapper.transform_steps),
+        take_steps=held_back(wrapper.take_steps),
     )
 
 

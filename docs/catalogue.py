@@ -28,6 +28,7 @@ SHORT = {
     "step_momentum": "v ← momentum · v + p; w ← w + v",
 }
 HOOKS = {
+    "before_step": "weights",
     "transform_gradients": "gradient",
     "transform_steps": "step",
     "take_steps": "step",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ...backends import kernels
 from ...core.optimizer_wrapper import Tensor, Variable
 from ..catalogue import wrapper
@@ -38,10 +40,16 @@ class CautiousWeightDecay(WeightDecay):
         Chen et al.: "Cautious Weight Decay", arXiv 2510.12402, Algorithm 1.
     """
 
-    def transform_steps(
-        self, steps: list[Tensor], gradients: list[Tensor], variables: list[Variable]
+    def take_steps(
+        self,
+        inner_steps: Callable[[list[Tensor]], list[Tensor]],
+        gradients: list[Tensor],
+        variables: list[Variable],
     ) -> list[Tensor]:
         """The steps as they are; shrinks the weights that they do not enlarge."""
-        for learning_rate, weights, their_steps in self.by_learning_rate(variables, steps):
-            kernels.decay_unless_growing(weights, their_steps, learning_rate * self.rate)
+        rates = self.by_learning_rate(variables)
+        steps = inner_steps(gradients)
+        for learning_rate, weights, places in rates:
+            of_weights = [steps[place] for place in places]
+            kernels.decay_unless_growing(weights, of_weights, learning_rate * self.rate)
         return steps

@@ -57,6 +57,6 @@ class CorrectedWeightDecay(WeightDecay):
 
     def before_step(self, variables: list[Variable]) -> None:
         """Shrinks the weights."""
-        for learning_rate, weights in self.by_learning_rate(variables):
+        for learning_rate, weights, _ in self.by_learning_rate(variables):
             share = learning_rate / self.peak_learning_rate
             kernels.decay(weights, learning_rate * share * self.rate)

@@ -58,9 +58,8 @@ class DecayToInitialWeights(WeightDecay):
         weights = self.decaying
         states = [*self._initial.of(weights), self._starts]
         flow.run_if(ops.equal(self._starts, 0), self._start, [*weights, *states])
-        initial = self._initial.of(variables)
-        for learning_rate, *pairs in self.by_learning_rate(variables, initial):
-            kernels.decay_towards(*pairs, learning_rate * self.rate)
+        for learning_rate, weights, _ in self.by_learning_rate(variables):
+            kernels.decay_towards(weights, self._initial.of(weights), learning_rate * self.rate)
 
     def _start(self) -> None:
         """Notes the weights of all variables, whether they have a gradient in this step or not."""

@@ -40,5 +40,5 @@ class DecoupledWeightDecay(WeightDecay):
 
     def before_step(self, variables: list[Variable]) -> None:
         """Shrinks the weights."""
-        for learning_rate, weights in self.by_learning_rate(variables):
+        for learning_rate, weights, _ in self.by_learning_rate(variables):
             kernels.decay(weights, learning_rate * self.rate)

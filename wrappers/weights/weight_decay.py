@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from keras import ops
@@ -11,7 +11,7 @@ from ... import checks
 from ...backends import keras_private, replicas
 from ...core import stack
 from ...core.batch import is_overwritten
-from ...core.optimizer_wrapper import OptimizerWrapper, Variable
+from ...core.optimizer_wrapper import OptimizerWrapper, Tensor, Variable
 from ...toolkit.selection import path_of
 from ...toolkit.slots import scalar, scalar_dtype
 
@@ -55,10 +55,15 @@ class WeightDecay(OptimizerWrapper):
             )
 
     def by_learning_rate(
-        self, variables: Sequence[Variable], *others: Sequence[Any]
-    ) -> Iterator[tuple[Any, ...]]:
-        """Yield each learning rate, the variables that have it, and what `others` has for them."""
-        lists = variables, *others
+        self, variables: Sequence[Variable]
+    ) -> list[tuple[Tensor, list[Variable], list[int]]]:
+        """Return each learning rate of this step, and the variables that have it, with places.
+
+        To be asked for before the inner optimizer runs: a schedule is one step further then.
+        """
+        groups = []
         for leaf, places in self._leaf_of.groups(variables):
-            own = [[values[place] for place in places] for values in lists]
-            yield scalar(ops.convert_to_tensor(leaf.learning_rate), scalar_dtype(own[0])), *own
+            weights = [variables[place] for place in places]
+            learning_rate = ops.convert_to_tensor(leaf.learning_rate)
+            groups.append((scalar(learning_rate, scalar_dtype(weights)), weights, places))
+        return groups
