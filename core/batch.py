@@ -61,7 +61,7 @@ class Batch:
 
     def at(self, places: tuple[int, ...]) -> Self:
         """Return the same step with the gradients in these places to be seen; itself, if it is."""
-        if places == self.places:
+        if places is self.places:
             return self
         return type(self)(self.gradients, self.variables, places, self.loss)
 

@@ -62,6 +62,11 @@ class OptimizerWrapper(
     callbacks use are the inner optimizer's. So are `clipnorm`, `weight_decay`, `use_ema` and
     their like, read or set, unless the wrapper has an argument of that name.
 
+    It acts on the variables that `only` and `exclude` select when it is built. Hooks, and the
+    `build` of a subclass, are given these; all others get the step of the optimizer inside, as if
+    there were no wrapper. Every wrapper takes `jit_compile`, `only` and `exclude`, by name, also
+    one whose `__init__` does not list them.
+
     Args:
         inner_optimizer: The optimizer to wrap: an instance, a text such as "adam" or
             "adam(1e-3) | normalized", see `stepwrap.parse`, or a config as
@@ -75,20 +80,15 @@ class OptimizerWrapper(
         exclude: Which of these it leaves out, in the same way. Default: None, which is none,
             unless the wrapper says otherwise.
 
-    Every wrapper takes the last three, by name, also one whose `__init__` does not list them.
-    Hooks, and the `build` of a subclass, are given the variables that are selected when the
-    wrapper is built; all others get the step of the optimizer inside, as if there were no wrapper.
-
     Raises:
         TypeError: If `inner_optimizer` is no Keras optimizer, `jit_compile` neither True nor
             False, a pattern no string, or an argument not known.
         ValueError: If `inner_optimizer` names no optimizer, scales the loss or
             accumulates gradients; if the wrapper takes steps and `inner_optimizer`
             has `use_ema`; if a wrapper inside has to stand outside; if a pattern is no regular
-            expression, or the wrapper decides whether there is a step, or has an optimizer of its
-            own inside, and is given `only` or `exclude`.
-
-    Warns of a regular expression that is found in no path, when it is built.
+            expression; if `only` or `exclude` is given to a wrapper that decides whether there
+            is a step, or that makes the optimizer inside itself. When built, warns of a regular
+            expression that is found in no path.
     """
 
     # The hooks.
@@ -240,10 +240,8 @@ class OptimizerWrapper(
         self._start_state()
         self.inner_optimizer = inner_optimizer
         self.jit_compile = jit_compile
-        if only is not None:  # a subclass may have set it already
-            self.only = only
-        if exclude is not None:
-            self.exclude = exclude
+        self.only = only
+        self.exclude = exclude
         self._loss = GivenLoss()
 
     def build(self, variables: Sequence[Variable]) -> None:

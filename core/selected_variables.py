@@ -58,13 +58,17 @@ class ActsOnSelected:
     def _accepted(self, argument: str, patterns: Patterns | None) -> list[str] | None:
         if patterns is None:
             return None
-        refuse_selection(type(self), argument, patterns)
+        self.check_selection(argument, patterns)
         if getattr(self, "built", False):
             raise ValueError(
                 f"`{argument}` cannot be set on {type(self).__name__} once it is built, for it has "
                 f"its state already. Write `{type(self).__name__}(..., {argument}={patterns!r})`."
             )
         return checks.patterns(argument, patterns, SELECTORS)
+
+    def check_selection(self, argument: str, patterns: Any) -> None:
+        """Raises if the wrapper cannot leave variables out of what it does."""
+        refuse_selection(type(self), argument, patterns)
 
     def selection_of(self, variables: Sequence[Variable]) -> Selection:
         """Return which of these variables its patterns select."""
@@ -96,7 +100,9 @@ class ActsOnSelected:
 
     def _select(self, variables: Sequence[Variable]) -> None:
         for argument, patterns in (("only", self._only), ("exclude", self._exclude)):
-            warn_of_unmatched(argument, patterns or (), variables)
+            if patterns is not None:
+                self.check_selection(argument, patterns)  # again, for what was set since
+                warn_of_unmatched(argument, patterns, variables)
         selection = self.selection_of(variables)
         self._selection = None if selection.is_everything else selection
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import checks
-from ..backends import replicas
+from ..backends import flow, replicas
 from . import stack
 from .batch import Batch, is_overwritten
 from .capture import proposed_steps
@@ -60,6 +60,8 @@ def _steps(wrapper: Wrapper, batch: Batch, all_places: tuple[int, ...]) -> list[
 
     def inner_steps(gradients: Sequence[Tensor]) -> list[Tensor]:
         whole = batch.replaced(gradients).at(all_places)
+        if whole.places is not batch.places:  # a hook hands on its own, to where it may call this
+            whole = whole.carried_over(flow.of_here(whole.gradients), whole.loss)
         proposed = proposed_steps(wrapper.inner_optimizer, whole, taken)
         return [proposed[replicas.local_key(variable)] for variable in batch.seen_variables]
 

@@ -87,6 +87,10 @@ WRAPPERS = {
     "stack_of_steps": lambda inner: stepwrap.ClippedOptimizer(
         stepwrap.L4Wrapper(AveragedGradient(HalvedStep(inner)))
     ),
+    "stack_on_some": lambda inner: AveragedGradient(
+        stepwrap.StepMomentum(HalvedStep(inner, exclude="bias"), exclude=stepwrap.VECTORS),
+        only=stepwrap.VECTORS,
+    ),
 }
 
 

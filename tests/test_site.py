@@ -207,7 +207,9 @@ def test_the_reference_describes_every_public_name_once():
         described = [
             page
             for page, text in pages.items()
-            if re.search(rf"^\.\. auto(class|function|module):: {place}$", text, re.MULTILINE)
+            if re.search(
+                rf"^\.\. (auto(class|function|module)|py:data):: {place}$", text, re.MULTILINE
+            )
         ]
         assert len(described) == 1, name
         assert name in pages[module], name

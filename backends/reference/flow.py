@@ -65,6 +65,10 @@ class Flow:
         """Return whether what belongs to it can be used here."""
         return True
 
+    def of_here(self, tensors: Any) -> Any:
+        """Return tensors, of a trace around this one, as tensors of this one."""
+        return tensors
+
     def compiled(self, function: Callable, wanted: Callable[[], bool]) -> Callable:
         """Return a function of tensors that changes variables, compiled if that makes it faster.
 

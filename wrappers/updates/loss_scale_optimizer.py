@@ -50,7 +50,7 @@ class LossScaleOptimizer(SavedState, InnerSettings, keras.optimizers.LossScaleOp
         for argument in ("only", "exclude"):
             if argument in kwargs:
                 refuse_selection(cls, argument, kwargs[argument])
-        return super().__new__(cls, *args, **kwargs)
+        return super().__new__(cls)
 
     def scale_loss(self, loss: Tensor) -> Tensor:
         """The loss to differentiate; the wrappers inside see it as it was."""

@@ -51,8 +51,17 @@ class AveragedWeights(OptimizerWrapper):
         )
 
     def averages_of(self, variables: Sequence[Variable]) -> list[Variable]:
-        """The averages of these weights: the weights themselves while the model holds them."""
-        return list(variables) if self.holds_averages else self._averages.of(variables)
+        """The averages of these weights, or the weights themselves.
+
+        Those where they are not averaged, and while the model holds the averages.
+        """
+        if self.holds_averages:
+            return list(variables)
+        selected = self.selected(variables)
+        average_of = dict(
+            zip(map(replicas.key, selected), self._averages.of(selected), strict=True)
+        )
+        return [average_of.get(replicas.key(variable), variable) for variable in variables]
 
     def averaged(self, variables: Sequence[Variable]) -> tuple[list[Variable], list[Variable]]:
         """Those of the variables that are averaged, and their averages."""

@@ -51,7 +51,8 @@ class Lookahead(AveragedWeights):
     Raises:
         TypeError, ValueError: If an argument is not of that kind; if "reset" would put
             away the weights that ScheduleFreeAdamW keeps in its state; if it stands inside
-            a wrapper that takes steps, or around one that runs on some steps only.
+            a wrapper that takes steps, or around one that runs on some steps only; if
+            `slow_state` is not "keep" and variables are left out.
 
     References:
         Zhang et al.: "Lookahead Optimizer: k steps forward, 1 step back", arXiv
@@ -78,6 +79,17 @@ class Lookahead(AveragedWeights):
     def ends_on_averages(self) -> bool:
         """Return whether `fit` leaves the slow weights in the model."""
         return self.end_on_slow_weights
+
+    def check_selection(self, argument: str, patterns: Any) -> None:
+        """Refuses to act on some variables only where it acts on the state inside as well."""
+        super().check_selection(argument, patterns)
+        if getattr(self, "slow_state", "keep") != "keep":
+            raise ValueError(
+                f"`{argument}` cannot be given to {type(self).__name__} with "
+                f"slow_state={self.slow_state!r}, for it cannot tell which state of the optimizer "
+                "inside belongs to which variable. Leave out one of the two. "
+                f"Received: {argument}={patterns!r}."
+            )
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Makes the slow weights and the slow state."""
