@@ -152,6 +152,9 @@ class OptimizerWrapper(Recorded, SavedArguments, OwnState, StandIn, keras.optimi
     stands_outermost: bool = False
     """Whether it has to see the gradients and losses of every batch as they are."""
 
+    scales_steps: bool = False
+    """Whether it scales steps as a learning rate would, and decoupled weight decay with them."""
+
     @property
     def given_functions(self) -> Sequence[Callable]:
         """The functions that the wrapper was given and calls in a step: XLA may not know them."""
@@ -292,7 +295,11 @@ class OptimizerWrapper(Recorded, SavedArguments, OwnState, StandIn, keras.optimi
         kernels.add(variables, steps)
         for variable in variables:
             if variable.constraint is not None:
-                variable.assign(variable.constraint(variable))
+                variable.assign(self.constrained(variable))
+
+    def constrained(self, variable: Variable) -> Tensor:
+        """Return the variable with its constraint."""
+        return variable.constraint(variable)
 
     def stateless_apply(
         self,

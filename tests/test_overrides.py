@@ -152,6 +152,10 @@ KERNELS = {
         k.downhill(s.not_finite(), s.opposed(), 1e-3),
     ],
     "add": lambda k, s: written(s.variables(), lambda v: k.add(v, s.tensors)),
+    "shrink": lambda k, s: [
+        written(s.variables(), lambda v: k.shrink(v, rates))  # noqa: B023
+        for rates in ([0.25] * len(s.tensors), [s.scalars[0] * 0] * len(s.tensors))
+    ],
     "add_up": lambda k, s: [
         written(s.variables(), lambda v: k.add_up(v, s.tensors, anew))  # noqa: B023
         for anew in (s.yes, s.no)

@@ -14,10 +14,13 @@ from .step_sizes.l4_adam import L4Adam
 from .step_sizes.l4_mom import L4Mom
 from .step_sizes.l4_wrapper import L4Wrapper
 from .steps.cautious import Cautious
+from .steps.freeze import Freeze
 from .steps.learning_rate_dropout import LearningRateDropout
+from .steps.learning_rate_multipliers import LearningRateMultipliers
 from .steps.step_clipping import StepClipping
 from .steps.step_momentum import StepMomentum
 from .steps.trust_ratio import TrustRatio
+from .steps.warm_up import WarmUp
 from .updates.gradient_accumulation import GradientAccumulation
 from .updates.loss_scale_optimizer import LossScaleOptimizer
 from .updates.skip_non_finite import SkipNonFinite
@@ -30,6 +33,7 @@ __all__ = [
     "Cautious",
     "ClippedOptimizer",
     "CoupledWeightDecay",
+    "Freeze",
     "GradientAccumulation",
     "GradientCentralization",
     "GradientDropout",
@@ -39,6 +43,7 @@ __all__ = [
     "L4Mom",
     "L4Wrapper",
     "LearningRateDropout",
+    "LearningRateMultipliers",
     "Lookahead",
     "LossScaleOptimizer",
     "MovingAverage",
@@ -50,4 +55,5 @@ __all__ = [
     "StepMomentum",
     "StochasticWeightAverage",
     "TrustRatio",
+    "WarmUp",
 ]

@@ -217,9 +217,12 @@ class Kernels:
         return function(*tensors)
 
     def scaled_or_zero(self, accepted: Any, tensors: Sequence[Any], scale: Any) -> list[Any]:
-        """Return the tensors times a scalar if accepted, else zeros, whatever the tensors hold."""
+        """Return the tensors times a scalar if accepted, else zeros, whatever the tensors hold.
+
+        The zeros are negative, for added to a variable they leave it bit for bit.
+        """
         return [
-            ops.where(accepted, _scaled(scale, tensor), ops.zeros_like(tensor))
+            ops.where(accepted, _scaled(scale, tensor), ops.full_like(tensor, -0.0))
             for tensor in tensors
         ]
 
@@ -247,6 +250,18 @@ class Kernels:
         """Adds to each variable its step."""
         for variable, step in zip(variables, steps, strict=True):
             self.flow.write(variable, self.flow.value(variable) + step)
+
+    def shrink(self, variables: Sequence[Any], rates: Sequence[Any]) -> None:
+        """Takes each variable that part of the way to 0; a rate of 0 leaves it bit for bit.
+
+        It is no factor of 1 − rate, which would round most of a small rate away.
+        """
+        for variable, rate in zip(variables, rates, strict=True):
+            value = self.flow.value(variable)
+            wide = self._wide(value)
+            rate = ops.cast(rate, wide.dtype)
+            decayed = ops.cast(wide - rate * wide, value.dtype)
+            self.flow.write(variable, ops.where(rate == 0, value, decayed))
 
     def add_up(self, sums: Sequence[Any], tensors: Sequence[Any], anew: Any) -> None:
         """Adds each tensor to its sum, a variable, or where `anew` holds puts it in its place.

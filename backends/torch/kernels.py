@@ -134,7 +134,7 @@ class Kernels(reference.Kernels):
     def scaled_or_zero(self, accepted: Any, tensors: Sequence[Any], scale: Any) -> list[Any]:
         """Decides in Python, and multiplies all at once."""
         if not accepted:
-            return [torch.zeros_like(tensor) for tensor in tensors]
+            return [torch.full_like(tensor, -0.0) for tensor in tensors]
         return _as(torch._foreach_mul(list(map(self._wide, tensors)), scale), tensors)
 
     @torch.no_grad()
@@ -171,6 +171,12 @@ class Kernels(reference.Kernels):
     def add(self, variables: Sequence[Any], steps: Sequence[Any]) -> None:
         """Adds all at once, in place."""
         torch._foreach_add_(self._values(variables), list(steps))
+
+    @torch.no_grad()
+    def shrink(self, variables: Sequence[Any], rates: Sequence[Any]) -> None:
+        """Takes one pass, in place."""
+        for value, rate in zip(self._values(variables), rates, strict=True):
+            value.sub_(value, alpha=float(rate))
 
     @torch.no_grad()
     def add_up(self, sums: Sequence[Any], tensors: Sequence[Any], anew: Any) -> None:
