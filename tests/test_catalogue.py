@@ -89,6 +89,8 @@ def pairs(bases_of):
                 continue  # an older Keras has not all
             if base == "Adam-clipnorm-ema" and takes_steps(wrap):
                 continue  # refused
+            if base in COMPUTE_WEIGHTS and scales_steps(wrap):
+                continue  # refused
             marks = [] if everyday else pytest.mark.long
             yield pytest.param(wrap, BASE_OPTIMIZERS[base], id=f"{wrapper}-{base}", marks=marks)
 
@@ -96,6 +98,10 @@ def pairs(bases_of):
 def takes_steps(wrap):
     wrapped = wrap(keras.optimizers.SGD())
     return any(getattr(member, "takes_steps", False) for member in stack.walk(wrapped))
+
+
+def scales_steps(wrap):
+    return getattr(wrap(keras.optimizers.SGD()), "scales_steps", False)
 
 
 def pytest_generate_tests(metafunc):
