@@ -185,6 +185,9 @@ class OptimizerWrapper(
     decays_weights: bool = False
     """Whether it decays the weights beside the step, as an optimizer's `weight_decay` does."""
 
+    scales_steps: bool = False
+    """Whether it scales steps as a learning rate would, and decoupled weight decay with them."""
+
     @property
     def given_functions(self) -> Sequence[Callable]:
         """The functions that the wrapper was given and calls in a step: XLA may not know them."""
@@ -334,7 +337,11 @@ class OptimizerWrapper(
         kernels.add(variables, steps)
         for variable in variables:
             if variable.constraint is not None:
-                variable.assign(variable.constraint(variable))
+                variable.assign(self.constrained(variable))
+
+    def constrained(self, variable: Variable) -> Tensor:
+        """Return the variable with its constraint."""
+        return variable.constraint(variable)
 
     def stateless_apply(
         self,

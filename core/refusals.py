@@ -30,6 +30,8 @@ def _member(wrapper: Any, member: keras.optimizers.Optimizer) -> None:
             f"gradients. Put the loss scaler outside: "
             f"`stepwrap.LossScaleOptimizer({name}(...))`."
         )
+    if wrapper.scales_steps:
+        computes_steps(name, member)
     if wrapper.takes_steps and not stack.parts(member):
         averages_what_is_written(name, member, member.use_ema)
     if wrapper.takes_steps and does(member, "after_step"):
@@ -49,6 +51,21 @@ def _member(wrapper: Any, member: keras.optimizers.Optimizer) -> None:
         raise ValueError(
             f"{inside} must stand outermost: inside {name} it would be given what {name} "
             f"makes of every batch. {remedy}"
+        )
+
+
+def computes_steps(name: str, inside: keras.optimizers.Optimizer) -> None:
+    """Refuses optimizers that compute weights from their own state, where steps are scaled."""
+    names = ("Ftrl", "ScheduleFreeAdamW")  # the latter is not in every Keras
+    classes = tuple(
+        getattr(keras.optimizers, one) for one in names if hasattr(keras.optimizers, one)
+    )
+    if isinstance(inside, classes):
+        raise ValueError(
+            f"`inner_optimizer` of {name} must not be {type(inside).__name__}, which computes "
+            "weights from its own state and not from the weights: what a step is scaled by now it "
+            "would make up for at the next. Use another optimizer, such as "
+            "`keras.optimizers.AdamW`."
         )
 
 

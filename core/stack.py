@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -44,14 +44,6 @@ class LeafOfVariable:
 
     def __getitem__(self, variable: Any) -> Optimizer:
         return self._leaves[replicas.key(variable)]
-
-    def groups(self, variables: Sequence[Any]) -> list[tuple[Optimizer, list[int]]]:
-        """Return the optimizers that train the variables, each with the places of its own."""
-        places: dict[Any, tuple[Optimizer, list[int]]] = {}
-        for place, variable in enumerate(variables):
-            leaf = self[variable]
-            places.setdefault(id(leaf), (leaf, []))[1].append(place)
-        return list(places.values())
 
 
 def set_loss(optimizer: Optimizer, loss: Any) -> None:

@@ -93,6 +93,8 @@ def pairs(bases_of):
                 continue  # refused
             if base in DECAY_WEIGHTS and decays_weights(wrap):
                 continue  # refused
+            if base in COMPUTE_WEIGHTS and scales_steps(wrap):
+                continue  # refused
             marks = [] if everyday else pytest.mark.long
             yield pytest.param(wrap, BASE_OPTIMIZERS[base], id=f"{wrapper}-{base}", marks=marks)
 
@@ -104,6 +106,10 @@ def decays_weights(wrap):
 def takes_steps(wrap):
     wrapped = wrap(keras.optimizers.SGD())
     return any(getattr(member, "takes_steps", False) for member in stack.walk(wrapped))
+
+
+def scales_steps(wrap):
+    return getattr(wrap(keras.optimizers.SGD()), "scales_steps", False)
 
 
 def pytest_generate_tests(metafunc):

@@ -12,6 +12,7 @@ from ...backends import keras_private, replicas
 from ...core import stack
 from ...core.batch import is_overwritten
 from ...core.optimizer_wrapper import OptimizerWrapper, Tensor, Variable
+from ...core.scaled_decay import DecayScales, is_known
 from ...toolkit.selection import path_of
 from ...toolkit.slots import scalar, scalar_dtype
 
@@ -28,6 +29,7 @@ class WeightDecay(OptimizerWrapper):
     def __init__(self, inner_optimizer: Any, rate: float, name: str | None = None) -> None:
         super().__init__(inner_optimizer, name=name)
         self.rate = checks.number("rate", rate, least=0)
+        self.decay_scales = DecayScales()
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Looks for the learning rate of each variable, and for others that let it decay."""
@@ -59,11 +61,20 @@ class WeightDecay(OptimizerWrapper):
     ) -> list[tuple[Tensor, list[Variable], list[int]]]:
         """Return each learning rate of this step, and the variables that have it, with places.
 
-        To be asked for before the inner optimizer runs: a schedule is one step further then.
+        It is asked before the inner optimizer runs: a schedule is one step further then. What
+        wrappers around this one scale steps to zero by, as they know beforehand, is left out.
         """
+        places: dict[Any, list[int]] = {}
+        leaves = [self._leaf_of[variable] for variable in variables]
+        scales = self.decay_scales.of(variables)
+        for place, (leaf, scale) in enumerate(zip(leaves, scales, strict=True)):
+            if not is_known(scale, 0):
+                key = id(leaf), scale if isinstance(scale, float) else id(scale)
+                places.setdefault(key, []).append(place)
         groups = []
-        for leaf, places in self._leaf_of.groups(variables):
-            weights = [variables[place] for place in places]
-            learning_rate = ops.convert_to_tensor(leaf.learning_rate)
-            groups.append((scalar(learning_rate, scalar_dtype(weights)), weights, places))
+        for of_group in places.values():
+            weights, first = [variables[place] for place in of_group], of_group[0]
+            learning_rate = ops.convert_to_tensor(leaves[first].learning_rate)
+            learning_rate = scalar(learning_rate, scalar_dtype(weights)) * scales[first]
+            groups.append((learning_rate, weights, of_group))
         return groups

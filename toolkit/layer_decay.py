@@ -1,0 +1,155 @@
+"""Learning rates that fall from the last layer to the first."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from .. import checks
+from ..backends import keras_private, replicas
+from .by_path import first_match, path_of
+
+Layer = Any
+Variable = Any
+
+
+def layer_decay(model: keras.Model, decay: float = 0.75, least: float = 0.0) -> dict[str, float]:
+    """Multipliers of the learning rate that are the smaller the earlier a layer stands.
+
+        m = max(least, decay^depth)
+
+    They are for `stepwrap.LearningRateMultipliers`. The depth of a layer is how many layers with a
+    kernel come after it, on the longest way to an output; a kernel is a trainable weight of two
+    axes or more. So the last layer has m = 1, and a normalisation goes with the kernel before it.
+    Models inside of the model are looked into; other layers that are made of layers, such as a
+    block of a transformer, count as one. In a model that is neither `Sequential` nor functional,
+    layers count in the order in which they were made. A weight that is used more than once, as one
+    shared between layers, has the depth of the use that is nearest to the end.
+
+    Args:
+        model: A model that is built. Layers that do not train at this moment are left out.
+        decay: What the multiplier falls by from layer to layer, in (0, 1]. Default: 0.75.
+        least: The least multiplier, in [0, 1]. Default: 0.
+
+    Returns:
+        A dictionary of patterns and multipliers, from the last layer to the first.
+
+    Raises:
+        TypeError, ValueError: If `model` is no model, or not built; if a number is not in its
+            range; if layers of several depths have weights of one path, which no pattern tells
+            apart.
+
+    References:
+        Howard, Ruder: "Universal Language Model Fine-tuning for Text Classification",
+        arXiv 1801.06146, Section 3.2; Clark, Luong, Le, Manning: "ELECTRA", arXiv 2003.10555,
+        Appendix A, which has it for each layer of a transformer.
+    """
+    if not isinstance(model, keras.Model):
+        raise TypeError(
+            "`model` must be a Keras model. "
+            f"Received: model={checks.brief(model)} of type {type(model).__name__}."
+        )
+    decay = checks.probability("decay", decay)
+    least = checks.number("least", least, least=0, most=1)
+    if not model.built:
+        raise ValueError(
+            "`model` must be built, for its layers have no weights yet. Call `model.build(shape)`, "
+            f"or the model on a batch. Received: model={model.name!r}."
+        )
+    layers = sorted(_depths_of_weights(model).items())
+    multipliers = [(max(least, decay**depth), weights) for depth, weights in layers]
+    patterns = {
+        _start_of(paths): multiplier for multiplier, layers in multipliers for paths in layers
+    }
+    return patterns if _are_told_apart(patterns, multipliers) else _by_whole_path(multipliers)
+
+
+# For each depth, the paths of the weights of each layer that is there.
+_Depths = dict[int, list[list[str]]]
+
+
+def _depths_of_weights(model: keras.Model) -> _Depths:
+    uses, _ = _uses(model)
+    depth_of: dict[Any, int] = {}
+    for layer, depth in uses:
+        for weight in layer.trainable_variables:
+            key = replicas.key(weight)
+            depth_of[key] = min(depth, depth_of.get(key, depth))
+    found, seen = defaultdict(list), set()
+    for layer, _ in uses:
+        of_layer = defaultdict(list)
+        for weight in layer.trainable_variables:
+            key = replicas.key(weight)
+            if key not in seen:
+                of_layer[depth_of[key]].append(path_of(weight))
+                seen.add(key)
+        for depth, paths in of_layer.items():
+            found[depth].append(paths)
+    return found
+
+
+def _uses(model: keras.Model) -> tuple[list[tuple[Layer, int]], int]:
+    """Return each use of a layer with its depth, and how many kernels follow each other in all."""
+    uses: list[tuple[Layer, int]] = []
+    lengths: list[int] = []  # with each call, of what begins there
+    for layer, used_by in _calls(model):
+        depth = max((lengths[place] for place in used_by), default=0)
+        if isinstance(layer, keras.Model):
+            inside, length = _uses(layer)
+            uses += [(one, depth + depth_inside) for one, depth_inside in inside]
+        else:
+            is_layer = isinstance(layer, keras.layers.Layer)
+            uses += [(layer, depth)] if is_layer else []
+            length = int(is_layer and any(len(v.shape) > 1 for v in layer.trainable_variables))
+        lengths.append(depth + length)
+    return uses, max(lengths, default=0)
+
+
+def _calls(model: keras.Model) -> list[tuple[Any, list[int]]]:
+    """Return what a model calls, from its end, each with the places of those that use it."""
+    graph = keras_private.graph_of(model)
+    if graph is not None:
+        return graph
+    layers = model.layers[::-1]
+    return [(layer, [place - 1] if place else []) for place, layer in enumerate(layers)]
+
+
+def _start_of(paths: Sequence[str]) -> str:
+    """Return a pattern of what the paths of a layer have in common, up to the last slash."""
+    folders = [path.rpartition("/")[0] for path in paths]
+    common = os.path.commonpath(folders) if all(folders) else ""
+    return f"^{re.escape(common)}/" if common else _whole(paths[0])
+
+
+def _whole(path: str) -> str:
+    return f"^{re.escape(path)}$"
+
+
+def _are_told_apart(
+    patterns: dict[str, float], multipliers: Sequence[tuple[float, list[list[str]]]]
+) -> bool:
+    """Return whether every weight gets its multiplier by the first pattern that it matches."""
+    return all(
+        first_match(patterns, path, math.nan) == multiplier
+        for multiplier, layers in multipliers
+        for paths in layers
+        for path in paths
+    )
+
+
+def _by_whole_path(multipliers: Sequence[tuple[float, list[list[str]]]]) -> dict[str, float]:
+    patterns: dict[str, float] = {}
+    for multiplier, layers in multipliers:
+        for path in (path for paths in layers for path in paths):
+            if patterns.setdefault(_whole(path), multiplier) != multiplier:
+                raise ValueError(
+                    f"`model` has layers of several depths with a weight of the path {path!r}, "
+                    "which no pattern tells apart. Give these layers different names."
+                )
+    return patterns
