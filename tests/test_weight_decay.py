@@ -287,6 +287,36 @@ def test_what_scales_the_step_leaves_the_decay_alone(wrap):
 
 
 @every_decay
+def test_what_scales_steps_as_a_learning_rate_scales_the_decay(wrap):
+    sgd = keras.optimizers.SGD
+    scaled = stepwrap.LearningRateMultipliers(wrap(sgd(RATE)), {"bias": 0.5, "scale": 0.0})
+    [start, *_, after] = trained(scaled, cases.variables(), 3)
+    for rate, place in ((RATE, 0), (RATE / 2, 1)):
+        [*_, alone] = trained(wrap(sgd(rate)), cases.variables(), 3)
+        assert_close(after[place], alone[place])
+    cases.assert_equal(after[2:], start[2:])
+    warming_up = stepwrap.WarmUp(wrap(sgd(2 * RATE)), steps=10**9, start=0.5)
+    for one, other in zip(
+        trained(warming_up, cases.variables(), 3),
+        trained(wrap(sgd(RATE)), cases.variables(), 3),
+        strict=True,
+    ):
+        assert_close(one, other)
+
+
+@pytest.mark.parametrize("name", cases.others_long(list(ALL), ["decoupled", "cautious"]))
+def test_what_is_frozen_does_not_decay(name):
+    """Also where only a graph knows that it is."""
+    network = cases.model(stepwrap.Freeze(ALL[name](SGD()), {"hidden": 4}))
+    hidden = network.get_layer("hidden").weights
+    before = cases.values(hidden)
+    cases.fit(network)  # of three steps
+    cases.assert_equal(cases.values(hidden), before)
+    cases.fit(network)
+    assert np.any(cases.values(hidden)[0] != before[0])
+
+
+@every_decay
 def test_where_l4_makes_no_step_there_is_no_decay(wrap):
     variables = cases.variables()
     optimizer = stepwrap.L4Wrapper(wrap(SGD()))
