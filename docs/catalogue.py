@@ -26,6 +26,8 @@ SHORT = {
     "gradient_accumulation": "one step on the means of g and L over `steps` batches",
     "skip_non_finite": "no step where g or the loss is not finite",
     "l4": "w ← w − η · v, η = fraction · (loss − minloss_factor · min_loss) / g̃ᵀv",
+    "freeze": "w ← w + p from the step until(path) on; before it w ← w, bit for bit",
+    "warm_up": "w ← w + min(1, start + (1 − start) · t / steps) · p, t steps made before",
     "step_clipping": "p ← p · max_norm / ‖p‖ where ‖p‖ > max_norm, or the same with max_rms",
     "step_momentum": "v ← momentum · v + p; w ← w + v",
 }

@@ -168,6 +168,21 @@ def cautious() -> Figure:
     )
 
 
+@picture("wrappers/freeze")
+def freeze() -> Figure:
+    """Return a picture of two layers, of which one waits for the other."""
+    bowl = functions.ravine(2, across=(-4, 0.8), upward=(-0.8, 3))
+    stack = "sgd(0.15)"
+    return side_by_side(
+        "SGD trains both layers from the start; where the first one is frozen for eight steps, the "
+        "second one has all but arrived when it begins.",
+        bowl,
+        follow(stack, bowl, (-3.5, 2.5), 30, TWO_KERNELS),
+        follow(f"{stack} | freeze({{'layer_1': 8}})", bowl, (-3.5, 2.5), 30, TWO_KERNELS),
+        labels=("weight of layer_1", "weight of layer_2"),
+    )
+
+
 @picture("wrappers/l4")
 def l4() -> Figure:
     """Return a picture of three learning rates."""
@@ -193,6 +208,22 @@ def learning_rate_dropout() -> Figure:
         ridge,
         follow(stack, ridge, (-1.9, -1.9), 100),
         follow(f"{stack} | learning_rate_dropout(seed=1)", ridge, (-1.9, -1.9), 100),
+    )
+
+
+@picture("wrappers/learning_rate_multipliers")
+def learning_rate_multipliers() -> Figure:
+    """Return a picture of two layers, of which one would need a smaller learning rate."""
+    ravine = functions.ravine(20)
+    stack = "sgd(0.095)"
+    multipliers = "learning_rate_multipliers({'layer_2': 0.1})"
+    return side_by_side(
+        "At the learning rate that suits the first layer, SGD bounces from side to side in the "
+        "second; with a tenth of it there, it does not.",
+        ravine,
+        follow(stack, ravine, (-4.5, 1.2), 25, TWO_KERNELS),
+        follow(f"{stack} | {multipliers}", ravine, (-4.5, 1.2), 25, TWO_KERNELS),
+        labels=("weight of layer_1", "weight of layer_2"),
     )
 
 
@@ -236,6 +267,20 @@ def trust_ratio() -> Figure:
         follow(stack, layers, (300, 2.6), 40, TWO_KERNELS),
         follow(f"{stack} | trust_ratio", layers, (300, 2.6), 40, TWO_KERNELS),
         labels=functions.LAYERS,
+    )
+
+
+@picture("wrappers/warm_up")
+def warm_up() -> Figure:
+    """Return a picture of RMSprop, whose first steps are its longest."""
+    bowl = functions.ravine(2, across=(-3, 2), upward=(-2.3, 1.7))
+    stack = "rmsprop(0.3, rho=0.99)"
+    return side_by_side(
+        "The first steps of RMSprop, which knows no sizes of gradients yet, leap past the minimum; "
+        "with a learning rate that rises over 40 steps they do not.",
+        bowl,
+        follow(stack, bowl, (-2.5, 1.2), 60),
+        follow(f"{stack} | warm_up(steps=40)", bowl, (-2.5, 1.2), 60),
     )
 
 
