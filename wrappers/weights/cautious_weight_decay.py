@@ -46,7 +46,7 @@ class CautiousWeightDecay(WeightDecay):
         gradients: list[Tensor],
         variables: list[Variable],
     ) -> list[Tensor]:
-        """The steps as they are; shrinks the weights that they do not enlarge."""
+        """Shrinks the weights that the steps do not enlarge, and returns these as they are."""
         rates = self.by_learning_rate(variables)
         steps = inner_steps(gradients)
         for learning_rate, weights, places in rates:
