@@ -46,7 +46,7 @@ def apply_where(
             stand_ins.enter_context(_constrained_where(takes_part, uncertain))
             for leaf in stack.leaves(optimizer):
                 stand_ins.enter_context(_written_where(takes_part, leaf, uncertain))
-            for writer in writers(optimizer):
+            for writer, _ in writers(optimizer, batch.variables):
                 if hasattr(writer, "write_steps"):
                     stand_ins.enter_context(_moved_where(takes_part, writer))
             run()
@@ -84,7 +84,7 @@ class _ConstraintWhere(keras.constraints.Constraint):
         self._constraint = constraint
 
     def __call__(self, weights: Variable) -> Tensor:
-        """The weights with the constraint, or as they are."""
+        """Return the weights with the constraint, or as they are."""
         constrained = self._constraint(weights)
         return ops.where(self._accepted, constrained, ops.convert_to_tensor(weights))
 
@@ -203,5 +203,5 @@ class _Update:
 
 
 def _tensor(value: Any, variable: Variable) -> Tensor:
-    """The value as a tensor of the variable's dtype."""
+    """Return the value as a tensor of the variable's dtype."""
     return ops.cast(ops.convert_to_tensor(value), variable.dtype)

@@ -114,7 +114,7 @@ _OF_THE_PACKAGE = {
 
 
 def hint_for_argument(cls: type, name: str) -> str:
-    """A sentence on what an argument of another package is in a class here, or nothing."""
+    """Return a sentence on what an argument of another package is in a class here, or nothing."""
     for base in cls.__mro__:
         if hint := _ARGUMENTS.get(base.__name__, {}).get(name):
             return f" Here it is `{hint}`." if hint.isidentifier() else f" {hint}"
@@ -122,12 +122,12 @@ def hint_for_argument(cls: type, name: str) -> str:
 
 
 def hint_for_attribute(name: str) -> str:
-    """A sentence on what an attribute of other packages' wrappers is here, or nothing."""
+    """Return a sentence on what an attribute of other packages' wrappers is here, or nothing."""
     return f" {_OF_WRAPPERS[name]}" if name in _OF_WRAPPERS else ""
 
 
 def hint_for_package(name: str) -> str:
-    """A sentence on where something is that is not in `stepwrap` itself, or nothing."""
+    """Return a sentence on where something is that is not in `stepwrap` itself, or nothing."""
     if name in _OF_THE_PACKAGE:
         return f" {_OF_THE_PACKAGE[name]}"
     if name[:1].isupper() and hasattr(keras.optimizers, name):

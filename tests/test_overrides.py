@@ -239,7 +239,7 @@ WRITE = ("add", "add_up", "update_averages", "blend", "accumulate")
 NOT_COMPILED = (*WRITE, "dense", "is_sparse", "sizes_are_known")
 
 
-@pytest.mark.parametrize("dtype", ROUNDING)
+@pytest.mark.parametrize("dtype", cases.others_long(ROUNDING, ["float32"]))
 @pytest.mark.parametrize("name", COMPARED)
 def test_a_kernel_does_what_the_reference_does(name, dtype):
     samples = Samples(dtype)
@@ -293,6 +293,7 @@ FLOW = {
     "compiled": lambda f: f.compiled(ops.square, lambda: True)(ops.convert_to_tensor(3.0)),
     "uncompiled": lambda f: f.uncompiled(ops.square)(ops.convert_to_tensor(3.0)),
     "goes_on": lambda f: f.goes_on(f.trace_of(ops.ones(2))),
+    "of_here": lambda f: f.of_here([ops.ones(2), None])[0],
     "trace_of": lambda f: f.goes_on(f.trace_of(ops.ones(2))),
     "value": lambda f: [f.value(keras.Variable([1.0, 2.0])), f.value(ops.ones(2))],
     "copy": lambda f: changed(f.copy),
@@ -347,6 +348,9 @@ REPLICAS = {
         lambda run: [run(), 1.0][1:] == [1.0], lambda tensors: None, [ops.ones(2)]
     ),
     "key": lambda r: keys(r.key),
+    "local_keys": lambda r: [
+        r.local_key(one) in r.local_keys(one) for one in (keras.Variable(1.0), keras.Variable(2.0))
+    ],
     "local": lambda r: ops.convert_to_tensor(r.local(keras.Variable([1.0, 2.0]))),
 }
 
