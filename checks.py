@@ -139,15 +139,20 @@ def patterns(argument: str, value: Any, selectors: Sequence[str] = ()) -> list[s
 
 
 def by_pattern(
-    argument: str, value: Any, example: str, check: Callable[[str, Any], Any]
+    argument: str,
+    value: Any,
+    example: str,
+    check: Callable[[str, Any], Any],
+    selectors: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """A dictionary of regular expressions and what `check`, of a name and a value, accepts.
+    """A dictionary of patterns, see `patterns`, and what `check`, of a name and a value, accepts.
 
     Args:
         argument: The name of the argument.
         value: What it was given.
         example: A value of the dictionary, as text.
         check: Returns an accepted value, or raises.
+        selectors: Words that stand for something else than a regular expression.
     """
     if not isinstance(value, Mapping):
         raise TypeError(
@@ -161,7 +166,7 @@ def by_pattern(
                 f"The keys of `{argument}` must be regular expressions, such as '^encoder/'. "
                 f"Received: {brief(pattern)} of type {type(pattern).__name__}."
             )
-        patterns(argument, pattern)
+        patterns(argument, pattern, selectors)
     return {pattern: check(f"{argument}[{pattern!r}]", one) for pattern, one in value.items()}
 
 

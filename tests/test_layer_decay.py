@@ -7,7 +7,8 @@ from keras import layers
 
 import cases
 import stepwrap
-from stepwrap.toolkit.by_path import first_match, path_of
+from stepwrap.toolkit.by_path import first_match
+from stepwrap.toolkit.selection import path_of
 
 pytestmark = pytest.mark.backend_free
 
@@ -15,9 +16,7 @@ pytestmark = pytest.mark.backend_free
 def multipliers(model, **arguments):
     """For each layer's name, the multiplier of its weights."""
     found = stepwrap.layer_decay(model, **{"decay": 0.5, **arguments})
-    of_path = {
-        path_of(one): first_match(found, path_of(one), None) for one in model.trainable_variables
-    }
+    of_path = {path_of(one): first_match(found, one, None) for one in model.trainable_variables}
     assert None not in of_path.values()
     of_layer = {}
     for path, multiplier in of_path.items():

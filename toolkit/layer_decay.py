@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
-import os
+import posixpath
 import re
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +11,8 @@ import keras
 
 from .. import checks
 from ..backends import keras_private, replicas
-from .by_path import first_match, path_of
+from .by_path import first_match
+from .selection import path_of
 
 Layer = Any
 Variable = Any
@@ -33,7 +32,8 @@ def layer_decay(model: keras.Model, decay: float = 0.75, least: float = 0.0) -> 
     shared between layers, has the depth of the use that is nearest to the end.
 
     Args:
-        model: A model that is built. Layers that do not train at this moment are left out.
+        model: A model that is built. Layers that do not train at this moment are left out, and
+            so are weights that the model has beside its layers.
         decay: What the multiplier falls by from layer to layer, in (0, 1]. Default: 0.75.
         least: The least multiplier, in [0, 1]. Default: 0.
 
@@ -62,36 +62,28 @@ def layer_decay(model: keras.Model, decay: float = 0.75, least: float = 0.0) -> 
             "`model` must be built, for its layers have no weights yet. Call `model.build(shape)`, "
             f"or the model on a batch. Received: model={model.name!r}."
         )
-    layers = sorted(_depths_of_weights(model).items())
-    multipliers = [(max(least, decay**depth), weights) for depth, weights in layers]
-    patterns = {
-        _start_of(paths): multiplier for multiplier, layers in multipliers for paths in layers
-    }
-    return patterns if _are_told_apart(patterns, multipliers) else _by_whole_path(multipliers)
+    layers = [(max(least, decay**depth), weights) for depth, weights in _layers_by_depth(model)]
+    patterns = {_start_of(weights): multiplier for multiplier, weights in layers}
+    return patterns if _tells_apart(patterns, layers) else _by_whole_path(layers)
 
 
-# For each depth, the paths of the weights of each layer that is there.
-_Depths = dict[int, list[list[str]]]
-
-
-def _depths_of_weights(model: keras.Model) -> _Depths:
+def _layers_by_depth(model: keras.Model) -> list[tuple[int, list[Variable]]]:
+    """Return the weights of each layer with their depth, each once, from the last layer on."""
     uses, _ = _uses(model)
-    depth_of: dict[Any, int] = {}
+    depths: dict[Any, int] = {}
     for layer, depth in uses:
         for weight in layer.trainable_variables:
             key = replicas.key(weight)
-            depth_of[key] = min(depth, depth_of.get(key, depth))
-    found, seen = defaultdict(list), set()
+            depths[key] = min(depth, depths.get(key, depth))
+    layers = []
     for layer, _ in uses:
-        of_layer = defaultdict(list)
+        of_layer: dict[int, list[Variable]] = {}
         for weight in layer.trainable_variables:
-            key = replicas.key(weight)
-            if key not in seen:
-                of_layer[depth_of[key]].append(path_of(weight))
-                seen.add(key)
-        for depth, paths in of_layer.items():
-            found[depth].append(paths)
-    return found
+            depth = depths.pop(replicas.key(weight), None)
+            if depth is not None:  # the first layer that has it
+                of_layer.setdefault(depth, []).append(weight)
+        layers += of_layer.items()
+    return sorted(layers, key=lambda layer: layer[0])
 
 
 def _uses(model: keras.Model) -> tuple[list[tuple[Layer, int]], int]:
@@ -120,36 +112,36 @@ def _calls(model: keras.Model) -> list[tuple[Any, list[int]]]:
     return [(layer, [place - 1] if place else []) for place, layer in enumerate(layers)]
 
 
-def _start_of(paths: Sequence[str]) -> str:
-    """Return a pattern of what the paths of a layer have in common, up to the last slash."""
-    folders = [path.rpartition("/")[0] for path in paths]
-    common = os.path.commonpath(folders) if all(folders) else ""
-    return f"^{re.escape(common)}/" if common else _whole(paths[0])
+def _start_of(weights: Sequence[Variable]) -> str:
+    """Return a pattern of what the paths of a layer's weights begin with, up to the last slash."""
+    folders = [path_of(weight).rpartition("/")[0] for weight in weights]
+    common = posixpath.commonpath(folders) if all(folders) else ""
+    return f"^{re.escape(common)}/" if common else _whole_path(weights[0])
 
 
-def _whole(path: str) -> str:
-    return f"^{re.escape(path)}$"
+def _whole_path(weight: Variable) -> str:
+    return f"^{re.escape(path_of(weight))}$"
 
 
-def _are_told_apart(
-    patterns: dict[str, float], multipliers: Sequence[tuple[float, list[list[str]]]]
+def _tells_apart(
+    patterns: dict[str, float], layers: Sequence[tuple[float, list[Variable]]]
 ) -> bool:
     """Return whether every weight gets its multiplier by the first pattern that it matches."""
     return all(
-        first_match(patterns, path, math.nan) == multiplier
-        for multiplier, layers in multipliers
-        for paths in layers
-        for path in paths
+        first_match(patterns, weight, None) == multiplier
+        for multiplier, weights in layers
+        for weight in weights
     )
 
 
-def _by_whole_path(multipliers: Sequence[tuple[float, list[list[str]]]]) -> dict[str, float]:
+def _by_whole_path(layers: Sequence[tuple[float, list[Variable]]]) -> dict[str, float]:
     patterns: dict[str, float] = {}
-    for multiplier, layers in multipliers:
-        for path in (path for paths in layers for path in paths):
-            if patterns.setdefault(_whole(path), multiplier) != multiplier:
+    for multiplier, weights in layers:
+        for weight in weights:
+            if patterns.setdefault(_whole_path(weight), multiplier) != multiplier:
                 raise ValueError(
-                    f"`model` has layers of several depths with a weight of the path {path!r}, "
-                    "which no pattern tells apart. Give these layers different names."
+                    f"`model` has layers of several depths with a weight of the path "
+                    f"{path_of(weight)!r}, which no pattern tells apart. Give these layers "
+                    "different names."
                 )
     return patterns
