@@ -13,6 +13,7 @@ from . import callbacks, checks, normalizers, optimizers, presets, wrappers
 from .core import moved_names
 from .optimizers import RAdam, old_names
 from .text import chain, describe, parse
+from .toolkit.layer_decay import layer_decay
 from .toolkit.selection import VECTORS
 from .wrappers import classes
 from .wrappers.classes import *  # noqa: F403
@@ -25,6 +26,7 @@ __all__ = [
     "callbacks",
     "chain",
     "describe",
+    "layer_decay",
     "normalizers",
     "optimizers",
     "parse",

@@ -9,7 +9,7 @@ import os
 import pathlib
 import re
 import reprlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -136,6 +136,38 @@ def patterns(argument: str, value: Any, selectors: Sequence[str] = ()) -> list[s
                 f"{wanted} Received: {pattern!r}, which is none: {error}.{hint}"
             ) from error
     return list(given)
+
+
+def by_pattern(
+    argument: str,
+    value: Any,
+    example: str,
+    check: Callable[[str, Any], Any],
+    selectors: Sequence[str] = (),
+) -> dict[str, Any]:
+    """A dictionary of patterns, see `patterns`, and what `check`, of a name and a value, accepts.
+
+    Args:
+        argument: The name of the argument.
+        value: What it was given.
+        example: A value of the dictionary, as text.
+        check: Returns an accepted value, or raises.
+        selectors: Words that stand for something else than a regular expression.
+    """
+    if not isinstance(value, Mapping):
+        raise TypeError(
+            f"`{argument}` must be a dictionary of regular expressions and values, such as "
+            f"{{'^encoder/': {example}}}. Received: {argument}={brief(value)} of type "
+            f"{type(value).__name__}."
+        )
+    for pattern in value:
+        if not isinstance(pattern, str):
+            raise TypeError(
+                f"The keys of `{argument}` must be regular expressions, such as '^encoder/'. "
+                f"Received: {brief(pattern)} of type {type(pattern).__name__}."
+            )
+        patterns(argument, pattern, selectors)
+    return {pattern: check(f"{argument}[{pattern!r}]", one) for pattern, one in value.items()}
 
 
 def new_file(argument: str, value: Any) -> pathlib.Path:

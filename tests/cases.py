@@ -291,7 +291,7 @@ def apply(optimizer, gradients, variables, loss=1.0):
 
 def batches_per_step(optimizer):
     """How many batches it takes for weights to change."""
-    return getattr(optimizer, "steps", 1)  # of GradientAccumulation
+    return optimizer.steps if isinstance(optimizer, stepwrap.GradientAccumulation) else 1
 
 
 def step(optimizer, gradients, variables):
