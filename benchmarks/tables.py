@@ -14,6 +14,7 @@ THREADS = {"one": "CPU time of one thread", "all": "wall time, all processors"}
 SIZES = {
     "S": "784-300-100-10, 0.27 million parameters in 6 variables",
     "D": "784, 30 of 128, 10: 0.58 million in 62",
+    "N": "100 of 32, 10: 0.11 million in 202",
     "L": "three of 1826: 10 million in 6",
     "XL": "three of 4082: 50 million in 6",
     "T": "an Embedding of 500,000 × 16, batches of 256 texts of 10 words",

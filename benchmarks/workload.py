@@ -13,6 +13,7 @@ import numpy as np
 SIZES = {  # the widths of dense layers
     "S": (784, 300, 100, 10),
     "D": (784, *[128] * 30, 10),
+    "N": (*[32] * 101, 10),  # so many layers that each variable costs more than its numbers
     "L": (1826,) * 4,
     "XL": (4082,) * 4,
     # For memory: TensorFlow allocates powers of two.

@@ -3,6 +3,7 @@
 import gc
 import json
 import math
+import re
 
 import keras
 import numpy as np
@@ -13,6 +14,7 @@ import cases
 import cell
 import first_step
 import floor
+import gpu
 import measure
 import memory
 import modes
@@ -243,7 +245,7 @@ def test_a_complete_run_has_everything_and_a_fast_one_little():
     )
     assert fast < usual < complete
     on_tables = 2 * len(workload.TABLES) if cases.BACKEND == "tensorflow" else 0
-    assert len(complete) == 2 * 2 * 4 + 1 + on_tables
+    assert len(complete) == 2 * 2 * 5 + 1 + on_tables
     assert all(one.variants == ("l4*",) for one in plan.cells("usual", [MODE], ["l4*"]))
 
 
@@ -365,3 +367,73 @@ def test_a_cell_that_fails_shows_why(tmp_path, capsys):
     with pytest.raises(SystemExit, match=f"Not measured: {MODE}, S, step, threads: one"):
         command(tmp_path, "--threads", "one", "--variants", "nothing")
     assert "No variant matches ['nothing']" in capsys.readouterr().err
+
+
+# On a GPU.
+
+
+def test_the_benchmark_for_gpus_measures_what_the_others_do():
+    """It stands alone, and so has sizes and floors of its own."""
+    assert {size: gpu.SIZES[size] for size in ("S", "N", "L")} == {
+        size: workload.SIZES[size] for size in ("S", "N", "L")
+    }
+    assert gpu.Problem("100M", "step", "float32").weights == pytest.approx(1e8, rel=0.01)
+    assert variants.FIVE == gpu.FIVE and variants.RATE == 1e-6
+    floors = {text: 4 * numbers for text, numbers in gpu.NUMBERS.items()}
+    assert floors.pop(gpu.ADAM) == floor.BYTES["Adam"]
+    assert floors.pop(gpu.MOMENTUM) == floor.BYTES["SGD(momentum=0.9)"]
+    assert floors.pop("l4mom(fraction=1e-06)") == floor.BYTES["L4Mom"]
+    for text, numbers in floors.items():
+        name, arguments = re.fullmatch(r"(?:.* \| )?(\w+)(.*)", text).groups()
+        wrapper = "Adam" if name == "adam" else stepwrap.wrappers.get(name).__name__
+        arguments = arguments.replace("1e-06, ", "").replace("(fraction=1e-06)", "")
+        assert numbers == pytest.approx(floor.BYTES[wrapper + arguments])
+
+
+def test_every_wrapper_can_be_measured_on_a_gpu():
+    optimizers = [stepwrap.parse(text) for text in gpu.texts(["*"])]
+    measured = {type(optimizer) for optimizer in optimizers}
+    assert measured >= {stepwrap.wrappers.get(name) for name in stepwrap.wrappers.names()}
+    with pytest.raises(SystemExit, match="No optimizer matches"):
+        gpu.texts(["nothing"])
+
+
+@pytest.mark.skipif(cases.BACKEND == "tensorflow", reason="it is for JAX and PyTorch")
+def test_the_benchmark_for_gpus_works_without_one(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(gpu, "SHORTEST", 1e-4)
+    monkeypatch.setattr(gpu, "COPIED", 2**10)
+    for variable in ("CUDA_VISIBLE_DEVICES", "JAX_PLATFORMS"):
+        monkeypatch.setenv(variable, "")
+    where = ["--sizes", "tiny", "--rounds", "2", "--output", str(tmp_path)]
+    gpu.main([cases.BACKEND, "--cpu", "--stacks", "normalized", *where])
+    [path] = tmp_path.glob("*.json")
+    records = json.loads(path.read_text(encoding="utf-8"))["records"]
+    assert {(r["kind"], r["dtype"], r["optimizer"]) for r in records} == {
+        (kind, dtype, "adam(1e-06) | normalized")
+        for kind in ("step", "train")
+        for dtype in ("float32", "bfloat16")
+    }
+    for record in records:
+        assert all(0 < number < math.inf for number in (*record["ratio"], *record["seconds"]))
+        assert record["floor"] == (round(8 / 7, 3) if record["kind"] == "step" else None)
+    sizes = {record["dtype"]: record["base_bytes"] for record in records}
+    assert sizes == {"float32": 7 * 4 * 59, "bfloat16": 7 * 2 * 59}
+    assert "normalized` | 1.14 |" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(cases.BACKEND == "tensorflow", reason="it is for JAX and PyTorch")
+def test_the_benchmark_for_gpus_does_not_take_a_processor_for_one(monkeypatch):
+    monkeypatch.setattr(gpu, "device", lambda: None)
+    with pytest.raises(SystemExit, match="sees no GPU here"):
+        gpu.main([cases.BACKEND])
+
+
+def test_the_gpu_and_its_speed_are_in_the_tables():
+    record = {"kind": "step", "size": "L", "dtype": "bfloat16", "optimizer": gpu.ADAM}
+    record |= {"ratio": [0.9, 1, 1.1], "floor": 1.0, "base_seconds": [1e-4, 2e-4, 3e-4]}
+    record |= {"base_bytes": 28e6, "base_first_call_seconds": 0.5}
+    about = {"device": "NVIDIA X", "gigabytes_per_second": 280.0}
+    text = gpu.tables({"about": about, "records": [record]})
+    assert text.startswith("# What wrapping costs on one device: NVIDIA X\n")
+    assert "| `adam(1e-06)` | 1.00 | 1.00 (0.90 to 1.10) |\n" in text
+    assert "| L, bfloat16 | 200 µs | 100.0 µs | 0.50 s |\n" in text
