@@ -9,7 +9,7 @@
 #   make test-tensorflow-cpu  the command there
 #   make differences    docs/differences.md again, from the long tests on every backend
 #   make bench          the time and memory of a wrapped step against a bare one on every backend, into
-#                       images/ (40 minutes; FAST=1: a few in five, into output/; ALL=1: everything, in hours)
+#                       images/ (an hour; FAST=1: a few in five, into output/; ALL=1: everything, in hours)
 #   make images         the demo's picture and table again, into images/
 #   make l4             L4 and hand-set learning rates on handwritten digits, into images/ (3 minutes)
 #   make reproduce      a published experiment, into its page;  NAME=l4-mnist DATA=folder of the data sets
@@ -92,7 +92,7 @@ bench: $(VENV)/.installed-tensorflow,jax,torch,peers
 ifeq ($(FAST),)
 	$(BIN)/python benchmarks/first_step.py
 	cp output/bench/first_step.json output/bench/first_step_table.md images/
-	cp output/bench/bench.png output/bench/bench.svg output/bench/bench.md output/bench/bench_tables.md images/
+	cp output/bench/bench.png output/bench/bench.svg output/bench/bench.md output/bench/bench_tables.md output/bench/bench_peers.md images/
 	[ "$$(wc -c < output/bench/bench.json)" -gt 300000 ] || cp output/bench/bench.json images/
 endif
 

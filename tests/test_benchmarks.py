@@ -209,6 +209,51 @@ def test_memory_is_counted_in_copies_of_the_model(tiny):
     assert 2 < copies["Adam"]["state"] < 2.2  # and a few scalars
     assert 1 < copies["Lookahead"]["state_over_base"] < 1.1  # and a scalar
     assert copies["Adam"]["temporary_over_base"] in (0, None)
+    assert copies["Adam"]["peak_ratio"] in (1, None)
+
+
+@pytest.mark.long
+def test_the_memory_of_every_variant_is_counted(tiny):
+    records = memory.records(cell.Cell(MODE, tiny, "memory", "one", ["*"]))
+    assert {record["variant"] for record in records} == set(variants.known())
+    for record in records:
+        assert record["state_over_base"] >= 0 or record["group"] in ("bare", "peers")
+        assert record["peak_ratio"] is None or 0.5 < record["peak_ratio"] < math.inf
+
+
+def test_the_peak_is_of_weights_gradients_state_and_the_rest():
+    bare, wrapped = {"state": 2, "temporary": 0}, {"state": 3, "temporary": 1}
+    assert memory.peak(wrapped) / memory.peak(bare) == 1.5
+    assert tables._copies({**wrapped, "state_over_base": 1, "temporary_over_base": 1}) == (
+        "1.00 + 1.00"
+    )
+    record = {"state_over_base": 1, "temporary_over_base": -0.5, "peak_ratio": 1.25}
+    assert tables._copies(record) == "1.00 − 0.50 (1.25)"
+
+
+def test_a_table_says_which_peer_is_faster():
+    def ratio(name, size, *quartiles):
+        ratios = {"Adam": [1, 1, 1], "Lookahead": list(quartiles)}
+        return made_up(variant=name, size=size, group="peers", like="Lookahead", ratios=ratios)
+
+    records = [
+        ratio("slow", "S", 1.1, 1.2, 1.3),
+        ratio("slow", "L", 1.9, 2.0, 2.1),
+        ratio("quick", "S", 0.7, 0.8, 0.9),
+        ratio("quick", "L", 0.7, 0.8, 1.1),
+        made_up(),
+    ]
+    lines = tables.peers({"records": records}).splitlines()
+    assert "| `slow` | JAX | `Lookahead` | 1.20 / 2.00 | the wrapper |" in lines
+    assert "| `quick` | JAX | `Lookahead` | 0.80 / 0.80 | the other at S, neither at L |" in lines
+    assert len(lines) == 6
+
+
+def test_packages_of_peers_that_are_missing_are_named(monkeypatch):
+    monkeypatch.setattr(bench.importlib.util, "find_spec", lambda name: None)
+    lines = bench.missing_peers(["torch", "tensorflow"])
+    assert [line.partition(" ")[0] for line in lines] == ["pytorch_optimizer", "momo"]
+    assert lines[1] == "momo is left out: it is not installed. pip install momo-opt"
 
 
 def test_size_of_counts_bytes():
@@ -293,7 +338,8 @@ def results():
 
 def test_tables_and_picture_are_written(tmp_path):
     bench.write(results(), tmp_path)
-    names = ["bench.json", "bench.md", "bench.png", "bench.svg", "bench_tables.md"]
+    names = ["bench.json", "bench.md", "bench.png", "bench.svg"]
+    names = sorted([*names, "bench_peers.md", "bench_tables.md"])
     assert sorted(path.name for path in tmp_path.iterdir()) == names
     assert json.loads((tmp_path / "bench.json").read_text(encoding="utf-8")) == results()
     summary = (tmp_path / "bench.md").read_text(encoding="utf-8")
@@ -309,7 +355,7 @@ def test_tables_and_picture_are_written(tmp_path):
 def test_the_first_step_is_timed_for_every_stack(monkeypatch):
     monkeypatch.setattr(first_step.dense, "__defaults__", (1,))
     assert set(first_step.STACKS) >= set(first_step.stacks_for(cases.BACKEND))
-    assert first_step.first_step("dense", "four") > 0
+    assert first_step.first_step("dense", "five") > 0
     assert set(first_step.optimizers()) == set(first_step.STACKS)
 
 
@@ -317,12 +363,15 @@ def test_what_was_measured_before_stays_in_the_table_of_first_steps(tmp_path, mo
     where = ["--output", str(tmp_path), "--models", "dense"]
     monkeypatch.setattr(first_step.bench, "is_there", lambda mode: True)
     for seconds, backends in ((2.0, ["tensorflow", "jax"]), (3.0, ["jax"])):
-        times = {"bare": seconds, "one": 5.0, "four": 9.0, "off": 2.5}
+        times = {"bare": seconds, "one": 5.0, "l4": 5.0, "four": 9.0, "five": 9.0, "off": 2.5}
         monkeypatch.setattr(first_step, "in_a_process", lambda *_, times=times: times[_[2]])
         first_step.main([*where, "--backends", *backends])
     table = (tmp_path / "first_step_table.md").read_text(encoding="utf-8")
-    assert "TensorFlow | 2.0 s | 5.0 s (2.5) | 9.0 s (4.5) | 2.5 s (1.2) |\n" in table
-    assert "JAX | 3.0 s | 5.0 s (1.7) | 9.0 s (3.0) |  |\n" in table
+    assert (
+        "TensorFlow | 2.0 s | 5.0 s (2.5) | 5.0 s (2.5) | 9.0 s (4.5) | 9.0 s (4.5) | 2.5 s (1.2) |\n"
+        in table
+    )
+    assert "JAX | 3.0 s | 5.0 s (1.7) | 5.0 s (1.7) | 9.0 s (3.0) | 9.0 s (3.0) |  |\n" in table
 
 
 def test_a_result_without_records_is_written_too(tmp_path):
