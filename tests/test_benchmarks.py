@@ -19,6 +19,7 @@ import measure
 import memory
 import modes
 import plan
+import scaling
 import steps
 import stepwrap
 import tables
@@ -359,6 +360,33 @@ def test_the_first_step_is_timed_for_every_stack(monkeypatch):
     assert set(first_step.optimizers()) == set(first_step.STACKS)
 
 
+def test_scales_are_as_large_as_they_say():
+    for weights, size in workload.SCALES["weights"].items():
+        assert workload.Workload(size, "step").parameters == pytest.approx(weights, rel=0.01)
+    for variables, size in workload.SCALES["variables"].items():
+        assert len(workload.Workload(size, "step").shapes) == variables
+
+
+def test_the_cost_of_a_weight_and_of_a_variable_is_written(tmp_path, monkeypatch):
+    def measured(cell):
+        return [
+            made_up(variant=name, mode=cell.mode, size=cell.size, seconds=[1, 2 * number, 3])
+            for number, name in enumerate(scaling.VARIANTS, 1)
+        ]
+
+    monkeypatch.setattr(scaling.bench, "measured", measured)
+    monkeypatch.setattr(scaling.bench, "is_there", lambda mode: True)
+    scaling.main(["--modes", "jax", "--most", "1e6", "--output", str(tmp_path)])
+    scaling.main(["--modes", "torch", "--axes", "variables", "--output", str(tmp_path)])
+    records = json.loads((tmp_path / "scaling.json").read_text(encoding="utf-8"))
+    assert len(records) == len(scaling.VARIANTS) * (2 + 5 + 5)
+    table = (tmp_path / "scaling_table.md").read_text(encoding="utf-8")
+    assert "|  | 300,000 weights | 1,000,000 weights |\n" in table
+    assert f"| `Adam`, JAX | {2e9 / 3e5:.3g} | 2e+03 |\n" in table
+    assert "| `Adam`, PyTorch | 50 | 16.7 | 5 | 1.67 | 0.5 |\n" in table
+    assert (tmp_path / "scaling.svg").exists() and (tmp_path / "scaling.png").exists()
+
+
 def test_what_was_measured_before_stays_in_the_table_of_first_steps(tmp_path, monkeypatch):
     where = ["--output", str(tmp_path), "--models", "dense"]
     monkeypatch.setattr(first_step.bench, "is_there", lambda mode: True)
@@ -367,10 +395,8 @@ def test_what_was_measured_before_stays_in_the_table_of_first_steps(tmp_path, mo
         monkeypatch.setattr(first_step, "in_a_process", lambda *_, times=times: times[_[2]])
         first_step.main([*where, "--backends", *backends])
     table = (tmp_path / "first_step_table.md").read_text(encoding="utf-8")
-    assert (
-        "TensorFlow | 2.0 s | 5.0 s (2.5) | 5.0 s (2.5) | 9.0 s (4.5) | 9.0 s (4.5) | 2.5 s (1.2) |\n"
-        in table
-    )
+    assert "TensorFlow | 2.0 s | 5.0 s (2.5) | 5.0 s (2.5) | 9.0 s (4.5) |" in table
+    assert "9.0 s (4.5) | 2.5 s (1.2) |\n" in table
     assert "JAX | 3.0 s | 5.0 s (1.7) | 5.0 s (1.7) | 9.0 s (3.0) | 9.0 s (3.0) |  |\n" in table
 
 
