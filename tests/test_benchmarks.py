@@ -371,7 +371,7 @@ def test_the_cost_of_a_weight_and_of_a_variable_is_written(tmp_path, monkeypatch
     def measured(cell):
         return [
             made_up(variant=name, mode=cell.mode, size=cell.size, seconds=[1, 2 * number, 3])
-            for number, name in enumerate(scaling.VARIANTS, 1)
+            for number, name in enumerate([*scaling.VARIANTS, variants.AGAIN], 1)
         ]
 
     monkeypatch.setattr(scaling.bench, "measured", measured)
@@ -380,6 +380,7 @@ def test_the_cost_of_a_weight_and_of_a_variable_is_written(tmp_path, monkeypatch
     scaling.main(["--modes", "torch", "--axes", "variables", "--output", str(tmp_path)])
     records = json.loads((tmp_path / "scaling.json").read_text(encoding="utf-8"))
     assert len(records) == len(scaling.VARIANTS) * (2 + 5 + 5)
+    assert scaling.AGAIN == variants.AGAIN
     table = (tmp_path / "scaling_table.md").read_text(encoding="utf-8")
     assert "|  | 300,000 weights | 1,000,000 weights |\n" in table
     assert f"| `Adam`, JAX | {2e9 / 3e5:.3g} | 2e+03 |\n" in table
