@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 import bench
+import plan
 import tables
 from modes import MODES
 
@@ -34,10 +35,13 @@ MODELS = {
 STACKS = {
     "bare": "`Adam`",
     "one": "`NormalizedOptimizer`",
+    "l4": "`L4Wrapper`",
     "four": "four deep",
+    "five": "five deep",
     "off": "one, `jit_compile=False`",
 }
 FOUR = "adam | cautious | gradient_centralization | normalized | lookahead"
+FIVE = f"adam | {plan.FIVE}"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -124,7 +128,9 @@ def optimizers() -> Mapping[str, Callable[[], Any]]:
     return {
         "bare": keras.optimizers.Adam,
         "one": normalized,
+        "l4": lambda: stepwrap.L4Wrapper("adam"),
         "four": lambda: stepwrap.parse(FOUR),
+        "five": lambda: stepwrap.parse(FIVE),
         "off": lambda: stepwrap.OptimizerWrapper(normalized(), jit_compile=False),
     }
 
@@ -139,7 +145,7 @@ def written(found: Mapping[str, Any]) -> str:
     ]
     return (
         "Processor time of the first train step, and in brackets as a ratio to the bare one's; "
-        f"four deep is `{FOUR}`. {found['machine']}.\n\n"
+        f"four deep is `{FOUR}`, five deep `{FIVE}`. {found['machine']}.\n\n"
         + tables.markdown(["", *STACKS.values()], rows)
     )
 

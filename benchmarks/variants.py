@@ -13,6 +13,7 @@ import keras
 
 import steps
 import stepwrap
+from plan import FIVE
 from steps import Step
 from workload import Workload
 
@@ -44,6 +45,7 @@ HEADLINES = {
     "Cautious",
     "LearningRateDropout",
     "Lookahead",
+    FIVE,
     "Adam(clipnorm=1)",
     "Adam(global_clipnorm=1)",
     "optax.adam",
@@ -238,9 +240,14 @@ def _of_sgd() -> list[Variant]:
 
 
 def _stacks() -> list[Variant]:
-    stacks = ("normalized | clipped", "gradient_centralization | normalized | clipped")
+    cycles = {
+        "normalized | clipped": 1,
+        "gradient_centralization | normalized | clipped": 1,
+        FIVE: CYCLES["lookahead"],
+    }
     return [
-        Variant(stack, "stacks", _optimizer(lambda stack=stack: _stack(stack))) for stack in stacks
+        Variant(stack, "stacks", _optimizer(lambda stack=stack: _stack(stack)), cycle=cycle)
+        for stack, cycle in cycles.items()
     ]
 
 

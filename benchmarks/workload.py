@@ -13,11 +13,19 @@ import numpy as np
 SIZES = {  # the widths of dense layers
     "S": (784, 300, 100, 10),
     "D": (784, *[128] * 30, 10),
+    "N": (*[32] * 101, 10),  # so many layers that each variable costs more than its numbers
     "L": (1826,) * 4,
     "XL": (4082,) * 4,
     # For memory: TensorFlow allocates powers of two.
     "M": (2048, 2048, 2048, 1024),
 }
+# To see how cost grows with one of these: how many → the name of the size.
+SCALES = {
+    "weights": {10**5 * n: f"{n / 10:g}M" for n in (3, 10, 30, 100, 300, 1000)},
+    "variables": {n: f"{n}V" for n in (10, 30, 100, 300, 1000)},
+}
+SIZES |= {size: (round((weights / 3) ** 0.5),) * 4 for weights, size in SCALES["weights"].items()}
+SIZES |= {size: (32,) * (variables // 2 + 1) for variables, size in SCALES["variables"].items()}
 BATCH_SIZE = 64
 # Words and numbers for each, of an Embedding, whose gradients are sparse on TensorFlow.
 TABLES = {"T": (500_000, 16), "TL": (1_000_000, 32)}
