@@ -23,8 +23,9 @@ class CorrectedWeightDecay(WeightDecay):
     Around Adam it is AdamC. It is meant for the weights of layers before a normalisation, whose
     length does not change what the layer computes. Steps, which lengthen them, and plain decay
     balance at a length that falls with η, so that the weights shrink and their gradients grow
-    towards the end of a schedule. Here they balance at the same length throughout. Leave out all other weights,
-    such as those of the last layer, with `exclude`, and give them a `DecoupledWeightDecay`.
+    towards the end of a schedule; here they balance at the same length throughout. Leave out all
+    other weights, such as those of the last layer, with `exclude`, and give them a
+    `DecoupledWeightDecay`.
 
     η_peak has to be said: the largest rate so far would be η itself during a warm-up. The decay
     is no part of the step: what stands around this wrapper, such as L4 or `TrustRatio`, scales
