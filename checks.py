@@ -286,7 +286,7 @@ def nearest(name: str, options: Iterable[str]) -> str:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names as they stand in an error: quoted, with commas."""
+    """Return names as they stand in an error: quoted, with commas."""
     return ", ".join(repr(name) for name in names)
 
 

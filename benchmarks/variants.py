@@ -171,6 +171,7 @@ def _arguments(name: str) -> dict[str, Any]:
 def _group(wrapper: type[stepwrap.OptimizerWrapper]) -> str:
     """Return what it acts on, by the first hook that it overrides."""
     groups = {
+        "before_step": "weights",
         "transform_gradients": "gradients",
         "transform_steps": "steps",
         "take_steps": "steps",

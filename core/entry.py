@@ -32,6 +32,7 @@ def enter(
     variables = _variables_of_step(wrapper, gradients, variables)
     if not wrapper.stands_inside:  # again, for attributes can be set at any time
         refusals.sees_true_gradients(type(wrapper).__name__, wrapper.inner_optimizer)
+        refusals.decays_once(wrapper, wrapper.inner_optimizer)
     given = Batch.of(gradients, variables, loss)
     batch = given.replaced(
         [

@@ -55,6 +55,11 @@ class InnerSetting:
             for member in stack.walk(wrapper):
                 if getattr(member, "takes_steps", False):
                     refusals.averages_what_is_written(type(member).__name__, innermost, value)
+        if self.name == "weight_decay" and value:
+            for member in stack.walk(wrapper):
+                if getattr(member, "decays_weights", False):
+                    inside = type(innermost).__name__
+                    raise refusals.two_decays(type(member).__name__, inside, self.name, value)
         setattr(innermost, self.name, value)
 
     def _refuse_around_ones_own(self, member: Optimizer, value: Any) -> None:

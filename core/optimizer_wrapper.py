@@ -28,7 +28,14 @@ from .wrapper_classes import build_once, warn_of_misspelt_hooks
 Tensor = Any
 Variable = Any
 
-HOOKS = ("transform_gradients", "transform_steps", "take_steps", "after_step", "apply_inner")
+HOOKS = (
+    "before_step",
+    "transform_gradients",
+    "transform_steps",
+    "take_steps",
+    "after_step",
+    "apply_inner",
+)
 
 
 @keras.saving.register_keras_serializable(package="stepwrap")
@@ -39,6 +46,7 @@ class OptimizerWrapper(
 
     A subclass overrides a hook, or several. A step calls them in this order:
 
+        before_step(variables)                         before all else
         transform_gradients(gradients, variables)      → gradients, for the inner optimizer
         take_steps(inner_steps, gradients, variables)  → steps, around the inner optimizer
         transform_steps(steps, gradients, variables)   → steps, to be written to the weights
@@ -84,6 +92,13 @@ class OptimizerWrapper(
     """
 
     # The hooks.
+
+    def before_step(self, variables: list[Variable]) -> None:
+        """Reads or changes the weights before the step, of which that is no part.
+
+        Args:
+            variables: Those that have a gradient in this step.
+        """
 
     @works_on_rows
     def transform_gradients(
@@ -166,6 +181,9 @@ class OptimizerWrapper(
 
     stands_outermost: bool = False
     """Whether it has to see the gradients and losses of every batch as they are."""
+
+    decays_weights: bool = False
+    """Whether it decays the weights beside the step, as an optimizer's `weight_decay` does."""
 
     scales_steps: bool = False
     """Whether it scales steps as a learning rate would, and decoupled weight decay with them."""

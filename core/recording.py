@@ -65,13 +65,14 @@ class Recorded:
             return lambda steps: None
         # Now, for a schedule counts the step that is made.
         nominal = [self.learning_rate] if "learning_rate" in record.quantities else []
-        taken = own.places if self.takes_steps else ()
+        # What decays beside the steps is part of what the weights differ by.
+        taken = own.places if self.takes_steps and not self.decays_weights else ()
         others = tuple(place for place in batch.places if place not in taken)
         variables = batch.at(others).seen_variables
         before = flow.snapshot(variables) if record.of_steps else []
 
         def enter(steps: list[Tensor] | None) -> None:
-            steps = list(steps or ())
+            steps = list(steps or ()) if taken else []
             if before:
                 steps += kernels.add_scaled(flow.snapshot(variables), before, -1.0)
             measured = [getattr(self, name) for name in self.measured]

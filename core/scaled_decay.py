@@ -23,19 +23,39 @@ Optimizer = keras.optimizers.Optimizer
 
 
 def scale_decay(optimizer: Optimizer, scales: Callable[[], Scales | None]) -> None:
-    """Has every optimizer inside of a stack that is built decay its weights at other rates.
+    """Has all that decays weights inside of a stack that is built do so at other rates.
 
     Args:
         optimizer: The stack.
         scales: Return what the rates of variables are multiplied by in the step that is being
             done, 1 where nothing is said; None if there is none.
     """
+    for member in stack.walk(optimizer):
+        if hasattr(member, "decay_scales"):
+            member.decay_scales.add(scales)
     for leaf in stack.leaves(optimizer):
 
         def stand_in(decay: Callable, leaf: Optimizer = leaf) -> ScaledDecay:
             return ScaledDecay(leaf, decay)
 
-        keras_private.replace_weight_decay(leaf, stand_in).scales.append(scales)
+        keras_private.replace_weight_decay(leaf, stand_in).scales.add(scales)
+
+
+class DecayScales:
+    """What wrappers around an optimizer, or around a wrapper, multiply its rates of decay by."""
+
+    def __init__(self) -> None:
+        self._functions: list[Callable[[], Scales | None]] = []
+
+    def add(self, scales: Callable[[], Scales | None]) -> None:
+        """Has what the function returns, at each step, be one of the factors."""
+        self._functions.append(scales)
+
+    def of(self, variables: Sequence[Variable]) -> list[Any]:
+        """Return the scale of each variable in this step: a float, or a tensor."""
+        given = [scales for scales in (function() for function in self._functions) if scales]
+        keys = map(replicas.key, variables)
+        return [_product([scales.get(key, 1.0) for scales in given]) for key in keys]
 
 
 class ScaledDecay:
@@ -49,22 +69,21 @@ class ScaledDecay:
     def __init__(self, leaf: Optimizer, decay: Callable[[Sequence[Variable]], None]) -> None:
         self._leaf = leaf
         self._decay = decay
-        self.scales: list[Callable[[], Scales | None]] = []
+        self.scales = DecayScales()
 
     def __call__(self, variables: Sequence[Variable]) -> None:
         """Decays the variables."""
-        given = [scales for scales in (function() for function in self.scales) if scales]
-        as_they_are, scaled, rates = [], [], []
-        for variable in variables:
-            scale = _product([scales.get(replicas.key(variable), 1.0) for scales in given])
-            if _is(scale, 1):
-                as_they_are.append(variable)
-            elif not _is(scale, 0) and (rate := self._rate_of(variable)) is not None:
-                scaled.append(variable)
-                rates.append(scale * rate)
+        scales = self.scales.of(variables)
+        pairs = list(zip(variables, scales, strict=True))
+        as_they_are = [variable for variable, scale in pairs if is_known(scale, 1)]
         if as_they_are:
             self._decay(as_they_are)
-        kernels.shrink(scaled, rates)
+        for variable, scale in pairs:
+            if is_known(scale, 0) or is_known(scale, 1):
+                continue
+            rate = self._rate_of(variable)
+            if rate is not None:
+                kernels.decay([variable], scale * rate)
 
     def _rate_of(self, variable: Variable) -> Tensor | None:
         """Return which part of the variable decays in this step at a scale of 1."""
@@ -79,12 +98,12 @@ def _product(scales: Sequence[Any]) -> Any:
     """Return the product; 0 if one of them is known to be 0."""
     product = 1.0
     for scale in scales:
-        if _is(scale, 0):
+        if is_known(scale, 0):
             return 0.0
-        product = scale if _is(product, 1) else product * scale
+        product = scale if is_known(product, 1) else product * scale
     return product
 
 
-def _is(scale: Any, number: float) -> bool:
+def is_known(scale: Any, number: float) -> bool:
     """Return whether a scale is known to be that number."""
     return isinstance(scale, float) and scale == number

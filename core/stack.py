@@ -78,8 +78,13 @@ def hand_over(optimizer: Optimizer, batch: Batch) -> None:
 
 def decays_weights(optimizer: Optimizer) -> bool:
     """Return whether decoupled weight decay writes to the weights beside the step."""
-    return any(
-        getattr(leaf, argument, None)
-        for leaf in leaves(optimizer)
-        for argument in ("weight_decay", "adam_weight_decay")  # the latter is Muon's
+    return any(getattr(member, "decays_weights", False) for member in walk(optimizer)) or any(
+        map(own_weight_decay, leaves(optimizer))
     )
+
+
+def own_weight_decay(member: Optimizer) -> dict[str, float]:
+    """Return the arguments by which this one optimizer, or wrapper, decays weights, if any."""
+    arguments = ("weight_decay", "adam_weight_decay")  # the latter is Muon's
+    rates = {name: vars(member).get(name) for name in arguments}
+    return {name: rate for name, rate in rates.items() if rate}

@@ -26,6 +26,8 @@ def step_on(wrapper: Wrapper, batch: Batch) -> None:
     if not own.places:
         run_inner(wrapper, batch)
     else:
+        if wrapper.overrides("before_step"):
+            wrapper.before_step(own.seen_variables)
         transformed = wrapper.transform_gradients(own.seen, own.seen_variables)
         checks.same_form(_named(wrapper, "transform_gradients"), transformed, own.seen, "gradient")
         own = own.replaced(transformed)

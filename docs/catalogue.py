@@ -19,6 +19,8 @@ PAGE = pathlib.Path(__file__).with_name("catalogue_table.md")
 # Where the formula of the docstring is too long for a table.
 SHORT = {
     "lookahead": "slow ← slow + slow_step_size · (w − slow); w ← slow, every sync_period steps",
+    "cautious_weight_decay": "w ← w − η · rate · w where −p · w ≥ 0; w ← w + p",
+    "decay_to_initial_weights": "w ← w − η · rate · (w − w₀); w ← w + p",
     "moving_average": "average ← decay · average + (1 − decay) · w",
     "stochastic_weight_average": "average ← mean of w at every average_period-th step",
     "gradient_accumulation": "one step on the means of g and L over `steps` batches",
@@ -33,6 +35,7 @@ HOOKS = {
     "transform_gradients": "gradient",
     "transform_steps": "step",
     "take_steps": "step",
+    "before_step": "weights",
     "after_step": "weights",
     "apply_inner": "whether there is a step",
 }
@@ -66,8 +69,10 @@ def row(name: str) -> list[str]:
 
 
 def acts_on(name: str) -> str:
-    """Return what the first hook that it overrides changes."""
+    """Return what the first hook that it overrides changes; decay changes the weights anywhere."""
     cls = stepwrap.wrappers.get(name)
+    if cls.decays_weights:
+        return "weights"
     return next(what for hook, what in HOOKS.items() if cls.overrides(hook))
 
 

@@ -76,6 +76,14 @@ _ARGUMENTS: dict[str, dict[str, str]] = {
     },
     "ClippedOptimizer": {"max_norm": "clipnorm", "norm_type": "normalization"},
     "CoupledWeightDecay": {"weight_decay": "rate"},
+    "DecoupledWeightDecay": {
+        "weight_decay": "rate",
+        "exclude_from_weight_decay": "exclude",
+        "decay_var_list": "Here it is `only`, with patterns of paths.",
+    },
+    "CautiousWeightDecay": {"weight_decay": "rate"},
+    "CorrectedWeightDecay": {"weight_decay": "rate", "max_lr": "peak_learning_rate"},
+    "DecayToInitialWeights": {"weight_decay": "rate"},
     "SkipNonFinite": {"max_consecutive_errors": "max_consecutive_skips"},
 }
 
@@ -101,7 +109,8 @@ _OF_THE_PACKAGE = {
     "LARS": "It is `stepwrap.presets.lars`.",
     "Ranger": "It is `stepwrap.presets.ranger`.",
     "SGDW": "It is `keras.optimizers.SGD` with `weight_decay`.",
-    "extend_with_decoupled_weight_decay": "Keras' optimizers have `weight_decay`.",
+    "extend_with_decoupled_weight_decay": "It is `stepwrap.DecoupledWeightDecay`, around an "
+    "optimizer, not its class.",
     "AGC": "It is `stepwrap.AdaptiveGradientClipping`.",
     "L4": "It is `stepwrap.L4Wrapper`, around any optimizer.",
     "Grokfast": "It is `stepwrap.GradientEMAFilter`.",

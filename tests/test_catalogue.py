@@ -33,6 +33,8 @@ compiled_backend = pytest.mark.skipif(
 MEET_EVERY_BASE = ("normalized", "l4")
 # These compute weights from their own state: a step rescaled on its way is none of theirs.
 COMPUTE_WEIGHTS = ("Ftrl", "ScheduleFreeAdamW")
+# These decay weights unless they are told not to.
+DECAY_WEIGHTS = ("AdamW", "Muon")
 
 
 def some_bases(wrapper):
@@ -98,10 +100,16 @@ def pairs(bases_of):
                 continue  # an older Keras has not all
             if base == "Adam-clipnorm-ema" and takes_steps(wrap):
                 continue  # refused
+            if base in DECAY_WEIGHTS and decays_weights(wrap):
+                continue  # refused
             if base in COMPUTE_WEIGHTS and scales_steps(wrap):
                 continue  # refused
             marks = [] if everyday else pytest.mark.long
             yield pytest.param(wrap, BASE_OPTIMIZERS[base], id=f"{wrapper}-{base}", marks=marks)
+
+
+def decays_weights(wrap):
+    return stack.decays_weights(wrap(keras.optimizers.SGD()))
 
 
 def takes_steps(wrap):
@@ -178,6 +186,8 @@ def test_apply_gives_the_inner_optimizer_the_transformed_gradients(wrap, base):
     variables, others = cases.variables(), cases.variables()
     if takes_steps(wrap):
         pytest.skip("it writes a step of its own: see test_l4, test_step_wrappers")
+    if decays_weights(wrap):
+        pytest.skip("it changes the weights beside the step: see test_weight_decay")
     if isinstance(wrapped, stepwrap.Lookahead):
         pytest.skip("it changes the weights after the step: see test_lookahead")
     wrappers = list(stack.walk(wrapped))[: -len(list(stack.walk(bare)))]

@@ -25,7 +25,6 @@ def names():
     defined = {"keras": keras, "stepwrap": stepwrap, "x_train": cases.data()[0]}
     for block in blocks:
         exec(compile(block, "migration.md", "exec"), defined)
-    defined["sgd"] = keras.optimizers.SGD(1e-2, weight_decay=0.01)
     defined["optimizer"] = stepwrap.MovingAverage("sgd")
     defined["model"] = cases.model(defined["optimizer"])
     defined["optimizer"].build(defined["model"].trainable_variables)

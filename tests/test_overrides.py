@@ -152,9 +152,18 @@ KERNELS = {
         k.downhill(s.not_finite(), s.opposed(), 1e-3),
     ],
     "add": lambda k, s: written(s.variables(), lambda v: k.add(v, s.tensors)),
-    "shrink": lambda k, s: [
-        written(s.variables(), lambda v: k.shrink(v, rates))  # noqa: B023
-        for rates in ([0.25] * len(s.tensors), [s.scalars[0] * 0] * len(s.tensors))
+    "decay": lambda k, s: [
+        written(s.variables(), lambda v: k.decay(v, rate))  # noqa: B023
+        for rate in (0.25, s.scalars[0], s.scalars[0] * 0)
+    ],
+    "decay_towards": lambda k, s: [
+        written(s.variables(), lambda v: k.decay_towards(v, targets, rate))  # noqa: B023
+        for targets in (s.tensors, s.variables())
+        for rate in (s.scalars[0], s.scalars[0] * 0)
+    ],
+    "decay_unless_growing": lambda k, s: [
+        written(s.variables(), lambda v: k.decay_unless_growing(v, s.tensors, rate))  # noqa: B023
+        for rate in (s.scalars[0], s.scalars[0] * 0)
     ],
     "add_up": lambda k, s: [
         written(s.variables(), lambda v: k.add_up(v, s.tensors, anew))  # noqa: B023
@@ -235,7 +244,10 @@ def eager(function):
 # Sparse gradients, which test_sparse_gradients.py compares with dense ones, are their argument.
 COMPARED = [name for name in overrides("kernels") if name != "rows"]
 # What makes variables, or looks at more than tensors, is not compiled by itself.
-WRITE = ("add", "add_up", "update_averages", "blend", "accumulate")
+WRITE = (
+    *("add", "add_up", "update_averages", "blend", "accumulate"),
+    *("decay", "decay_towards", "decay_unless_growing"),
+)
 NOT_COMPILED = (*WRITE, "dense", "is_sparse", "sizes_are_known")
 
 

@@ -51,6 +51,11 @@ def test_the_table_of_the_catalogue_is_what_its_script_makes_of_the_wrappers():
     assert all(f"`{name}`" in table for name in stepwrap.wrappers.names())
 
 
+def test_the_catalogue_of_the_readme_has_every_wrapper():
+    for name in stepwrap.wrappers.names():
+        assert f"pages/wrappers/{name}.md)" in README, f"README.md, The catalogue, lacks `{name}`."
+
+
 def test_linked_files_exist():
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
         assert (ROOT / target).is_file(), target

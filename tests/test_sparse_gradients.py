@@ -94,6 +94,7 @@ def test_the_parts_of_a_multi_optimizer_and_its_scaled_loss():
 KEEP_ROWS = {
     *("normalized", "clipped", "skip_non_finite"),
     *("lookahead", "moving_average", "stochastic_weight_average"),
+    *("decoupled_weight_decay", "corrected_weight_decay", "decay_to_initial_weights"),
 }
 
 
@@ -226,6 +227,7 @@ STACKS = {
     "global_clipnorm": lambda: stepwrap.OptimizerWrapper(sgd(global_clipnorm=0.1)),
     "clipvalue": lambda: stepwrap.OptimizerWrapper(sgd(clipvalue=0.1)),
     "decay": lambda: stepwrap.NormalizedOptimizer(sgd(weight_decay=0.1, use_ema=True)),
+    "decay to the initial weights": lambda: stepwrap.DecayToInitialWeights(sgd(), 0.1),
     "momentum": lambda: stepwrap.NormalizedOptimizer(sgd(momentum=0.9)),
     "adam": lambda: stepwrap.NormalizedOptimizer(keras.optimizers.Adam(0.1)),
     "adagrad": lambda: stepwrap.NormalizedOptimizer(keras.optimizers.Adagrad(0.1)),

@@ -24,6 +24,10 @@ from .steps.warm_up import WarmUp
 from .updates.gradient_accumulation import GradientAccumulation
 from .updates.loss_scale_optimizer import LossScaleOptimizer
 from .updates.skip_non_finite import SkipNonFinite
+from .weights.cautious_weight_decay import CautiousWeightDecay
+from .weights.corrected_weight_decay import CorrectedWeightDecay
+from .weights.decay_to_initial_weights import DecayToInitialWeights
+from .weights.decoupled_weight_decay import DecoupledWeightDecay
 from .weights.lookahead import Lookahead
 from .weights.moving_average import MovingAverage
 from .weights.stochastic_weight_average import StochasticWeightAverage
@@ -31,8 +35,12 @@ from .weights.stochastic_weight_average import StochasticWeightAverage
 __all__ = [
     "AdaptiveGradientClipping",
     "Cautious",
+    "CautiousWeightDecay",
     "ClippedOptimizer",
+    "CorrectedWeightDecay",
     "CoupledWeightDecay",
+    "DecayToInitialWeights",
+    "DecoupledWeightDecay",
     "Freeze",
     "GradientAccumulation",
     "GradientCentralization",

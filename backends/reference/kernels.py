@@ -251,17 +251,38 @@ class Kernels:
         for variable, step in zip(variables, steps, strict=True):
             self.flow.write(variable, self.flow.value(variable) + step)
 
-    def shrink(self, variables: Sequence[Any], rates: Sequence[Any]) -> None:
-        """Takes each variable that part of the way to 0; a rate of 0 leaves it bit for bit.
+    # Decay: part of the way to something, `rate`. A rate of 0 leaves a variable bit for bit. There
+    # is no factor of 1 − rate, which would round most of a small rate away.
 
-        It is no factor of 1 − rate, which would round most of a small rate away.
+    def decay(self, variables: Sequence[Any], rate: Any) -> None:
+        """Takes each variable that part of the way to 0."""
+        for variable in variables:
+            weights = self._wide(self.flow.value(variable))
+            self._write_decayed(variable, weights, rate)
+
+    def decay_towards(self, variables: Sequence[Any], targets: Sequence[Any], rate: Any) -> None:
+        """Takes each variable that part of the way to its target, a variable or a tensor."""
+        for variable, target in zip(variables, targets, strict=True):
+            weights = self._wide(self.flow.value(variable))
+            self._write_decayed(variable, weights - self._wide(self.flow.value(target)), rate)
+
+    def decay_unless_growing(
+        self, variables: Sequence[Any], steps: Sequence[Any], rate: Any
+    ) -> None:
+        """Takes the elements of each variable that its step does not enlarge part of the way to 0.
+
+        Enlarged are those whose step has their sign.
         """
-        for variable, rate in zip(variables, rates, strict=True):
-            value = self.flow.value(variable)
-            wide = self._wide(value)
-            rate = ops.cast(rate, wide.dtype)
-            decayed = ops.cast(wide - rate * wide, value.dtype)
-            self.flow.write(variable, ops.where(rate == 0, value, decayed))
+        for variable, step in zip(variables, steps, strict=True):
+            weights = self._wide(self.flow.value(variable))
+            grows = opposed(step, -weights)
+            self._write_decayed(variable, ops.where(grows, ops.zeros_like(weights), weights), rate)
+
+    def _write_decayed(self, variable: Any, way: Any, rate: Any) -> None:
+        value = self.flow.value(variable)
+        rate = ops.cast(rate, way.dtype)
+        decayed = ops.cast(self._wide(value) - rate * way, value.dtype)
+        self.flow.write(variable, ops.where(rate == 0, value, decayed))
 
     def add_up(self, sums: Sequence[Any], tensors: Sequence[Any], anew: Any) -> None:
         """Adds each tensor to its sum, a variable, or where `anew` holds puts it in its place.

@@ -9,7 +9,19 @@ from matplotlib.patches import Circle, Rectangle
 import functions
 from paths import KERNEL, TWO_KERNELS, exactly, follow, minibatches, with_bad_batches
 from registry import picture
-from style import AVERAGED, INK, SLOW, line_of, on_one, side_by_side
+from style import (
+    AVERAGED,
+    BARE,
+    GRID,
+    INK,
+    SIZE,
+    SLOW,
+    WRAPPED,
+    blank,
+    line_of,
+    on_one,
+    side_by_side,
+)
 
 # Of gradients.
 
@@ -285,6 +297,78 @@ def warm_up() -> Figure:
 
 
 # Of weights.
+
+
+@picture("wrappers/cautious_weight_decay")
+def cautious_weight_decay() -> Figure:
+    """Return a picture of a line of minima, and where two kinds of decay end."""
+    valley = functions.line_of_minima(across=(-0.5, 5), upward=(-0.5, 3.5))
+    batches = minibatches(valley, 0.2, seed=1)
+    stack = "sgd(0.3)"
+    return side_by_side(
+        "Every point of this valley's floor is a minimum: plain decay pulls the weights off it, "
+        "towards zero; cautious decay takes them along it, to smaller ones.",
+        valley,
+        follow(f"{stack} | decoupled_weight_decay(0.5)", batches, (4, 3), 120),
+        follow(f"{stack} | cautious_weight_decay(0.5)", batches, (4, 3), 120),
+    )
+
+
+@picture("wrappers/corrected_weight_decay")
+def corrected_weight_decay() -> Figure:
+    """Return a picture of how long weights are of which only the direction counts."""
+    steps = 1500
+
+    def batches(step: int, point: np.ndarray) -> tuple[float, np.ndarray]:
+        noise = 0.5 * np.random.default_rng([1, step]).normal()
+        return exactly(functions.direction(0.9 + noise))(step, point)
+
+    figure, [axes] = blank(
+        "Of these weights only the direction counts. As the learning rate falls to zero along a "
+        "cosine, those with plain decay shrink; with corrected decay they keep their length.",
+        1,
+    )
+    decays = "decoupled_weight_decay(0.5)", "corrected_weight_decay(0.5, 0.04)"
+    for decay, color in zip(decays, (BARE, WRAPPED), strict=True):
+        path = follow(f"sgd(cosine_decay(0.04, {steps})) | {decay}", batches, (0.8, 0.3), steps)
+        _, _, text = path.text.partition(" | ")
+        axes.plot(np.linalg.norm(path.points, axis=1), color=color, linewidth=1.8, label=text)
+    axes.set_xlabel("steps", color=INK, fontsize=SIZE)
+    axes.set_ylabel("length of the weights", color=INK, fontsize=SIZE)
+    axes.set_ylim(0, None)
+    axes.grid(color=GRID)
+    axes.legend(frameon=False, fontsize=SIZE, labelcolor="linecolor")
+    return figure
+
+
+@picture("wrappers/decay_to_initial_weights")
+def decay_to_initial_weights() -> Figure:
+    """Return a picture of a ravine, of which only one direction matters much."""
+    ravine = functions.ravine(20)
+    stack = "sgd(0.04)"
+    return side_by_side(
+        "SGD goes all the way to the minimum; with decay to the first weights it goes where that "
+        "lowers the loss much, and stays near the start where it does not.",
+        ravine,
+        follow(stack, ravine, (-4.5, 1.5), 120),
+        follow(f"{stack} | decay_to_initial_weights(2.0)", ravine, (-4.5, 1.5), 120),
+    )
+
+
+@picture("wrappers/decoupled_weight_decay")
+def decoupled_weight_decay() -> Figure:
+    """Return a picture of a line of minima, of which one is nearest to zero."""
+    valley = functions.line_of_minima()
+    stack = "adam(0.1)"
+    return on_one(
+        "Every point of this valley's floor is a minimum: Adam stops at the first that it reaches; "
+        "with decay beside its steps it goes on, to smaller weights.",
+        valley,
+        [
+            follow(stack, valley, (4, 3), 400),
+            follow(f"{stack} | decoupled_weight_decay(0.1)", valley, (4, 3), 400),
+        ],
+    )
 
 
 @picture("wrappers/lookahead")
