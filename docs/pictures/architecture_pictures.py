@@ -51,6 +51,7 @@ def way_of_a_gradient() -> Figure:
         drawing.say("pays. All of this is done once for the whole stack.")
     drawing.arrow(GRADIENT, "gradients g")
     with drawing.frame(OUTER, "The outermost wrapper", "core/step.py", number=3):
+        drawing.hook(WEIGHT, "before_step", "may change the weights w")
         drawing.hook(GRADIENT, "transform_gradients", "changes g")
         drawing.hook(INK, "apply_inner", "goes on, or makes no step")
         drawing.arrow(GRADIENT, "gradients g")
