@@ -25,7 +25,7 @@ def test_the_optimizers_of_the_other_examples_can_be_made():
     namespace = {"stepwrap": stepwrap}
     exec(compile(BLOCKS[1], "README.md", "exec"), namespace)
     optimizers = [name for name in namespace if name not in ("stepwrap", "__builtins__")]
-    assert len(optimizers) == 3
+    assert len(optimizers) == 4
     for name in optimizers:
         assert isinstance(namespace[name], keras.optimizers.Optimizer)
 
