@@ -62,19 +62,24 @@ def layer_decay(model: keras.Model, decay: float = 0.75, least: float = 0.0) -> 
             "`model` must be built, for its layers have no weights yet. Call `model.build(shape)`, "
             f"or the model on a batch. Received: model={model.name!r}."
         )
-    layers = sorted(_depths_of_weights(model).items())
-    multipliers = [(max(least, decay**depth), weights) for depth, weights in layers]
-    patterns = {
-        _start_of(paths): multiplier for multiplier, layers in multipliers for paths in layers
-    }
-    return patterns if _are_told_apart(patterns, multipliers) else _by_whole_path(multipliers)
+    depths = sorted(_weights_by_depth(model).items())
+    multipliers = [(max(least, decay**depth), layers) for depth, layers in depths]
+    for pattern_of in (_name_of, _start_of):
+        patterns = {
+            pattern_of(name, paths): multiplier
+            for multiplier, layers in multipliers
+            for name, paths in layers
+        }
+        if _are_told_apart(patterns, multipliers):
+            return patterns
+    return _by_whole_path(multipliers)
 
 
-# For each depth, the paths of the weights of each layer that is there.
-_Depths = dict[int, list[list[str]]]
+# Of layers: the name of each, and the paths of its weights.
+_Layers = list[tuple[str, list[str]]]
 
 
-def _depths_of_weights(model: keras.Model) -> _Depths:
+def _weights_by_depth(model: keras.Model) -> dict[int, _Layers]:
     uses, _ = _uses(model)
     depth_of: dict[Any, int] = {}
     for layer, depth in uses:
@@ -90,7 +95,7 @@ def _depths_of_weights(model: keras.Model) -> _Depths:
                 of_layer[depth_of[key]].append(path_of(weight))
                 seen.add(key)
         for depth, paths in of_layer.items():
-            found[depth].append(paths)
+            found[depth].append((layer.name, paths))
     return found
 
 
@@ -120,7 +125,13 @@ def _calls(model: keras.Model) -> list[tuple[Any, list[int]]]:
     return [(layer, [place - 1] if place else []) for place, layer in enumerate(layers)]
 
 
-def _start_of(paths: Sequence[str]) -> str:
+def _name_of(layer: str, paths: Sequence[str]) -> str:
+    """Return a pattern of the layer's name, if the paths of its weights have it."""
+    pattern = f"(^|/){re.escape(layer)}/"
+    return pattern if all(re.search(pattern, path) for path in paths) else _start_of(layer, paths)
+
+
+def _start_of(layer: str, paths: Sequence[str]) -> str:
     """Return a pattern of what the paths of a layer have in common, up to the last slash."""
     folders = [path.rpartition("/")[0] for path in paths]
     common = os.path.commonpath(folders) if all(folders) else ""
@@ -132,21 +143,21 @@ def _whole(path: str) -> str:
 
 
 def _are_told_apart(
-    patterns: dict[str, float], multipliers: Sequence[tuple[float, list[list[str]]]]
+    patterns: dict[str, float], multipliers: Sequence[tuple[float, _Layers]]
 ) -> bool:
     """Return whether every weight gets its multiplier by the first pattern that it matches."""
     return all(
         first_match(patterns, path, math.nan) == multiplier
         for multiplier, layers in multipliers
-        for paths in layers
+        for _, paths in layers
         for path in paths
     )
 
 
-def _by_whole_path(multipliers: Sequence[tuple[float, list[list[str]]]]) -> dict[str, float]:
+def _by_whole_path(multipliers: Sequence[tuple[float, _Layers]]) -> dict[str, float]:
     patterns: dict[str, float] = {}
     for multiplier, layers in multipliers:
-        for path in (path for paths in layers for path in paths):
+        for path in (path for _, paths in layers for path in paths):
             if patterns.setdefault(_whole(path), multiplier) != multiplier:
                 raise ValueError(
                     f"`model` has layers of several depths with a weight of the path {path!r}, "
