@@ -239,9 +239,9 @@ def finetune(
             (0, 1]. Default: 0.75, as of MAE.
         weight_decay: The rate of the decay, at least 0. Default: 0.05, as of MAE.
         clipnorm: The largest norm of the whole gradient, above 0. Default: 1, as of BERT.
-        exclude: Regular expressions, or `stepwrap.VECTORS`; variables that one of them matches do
-            not decay. Default: None, for variables of less than two axes and, if the model has
-            larger ones, as those of `MultiHeadAttention`, biases, gammas and betas by name.
+        exclude: Regular expressions, or "*vectors" for variables of less than two axes; what one
+            of them matches does not decay. Default: None, for "*vectors" and, if the model has
+            biases, gammas or betas of more axes, as `MultiHeadAttention` has, for these by name.
 
     Raises:
         TypeError, ValueError: If an argument is not what is said above, or `model` not built.
