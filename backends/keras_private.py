@@ -16,7 +16,7 @@ _OPTIMIZERS_OF_TORCH = "keras.src.backend.torch.optimizers."
 
 
 def built_variables(optimizer: keras.optimizers.Optimizer) -> list[Any]:
-    """The variables that an optimizer was built with.
+    """Return the variables that an optimizer was built with.
 
     `_trainable_variables`: since Keras 3.0.
     """
@@ -112,7 +112,7 @@ def check_known(optimizer: keras.optimizers.Optimizer, variables: Sequence[Any])
 
 
 def averages(optimizer: keras.optimizers.Optimizer) -> list[Any]:
-    """The averages of the weights that an optimizer keeps for `use_ema`.
+    """Return the averages of the weights that an optimizer keeps for `use_ema`.
 
     `_model_variables_moving_average`, made by `build`: since Keras 3.0. None stands for
     the average of a variable that Keras writes the gradient to.
@@ -121,7 +121,7 @@ def averages(optimizer: keras.optimizers.Optimizer) -> list[Any]:
 
 
 def layers(model: keras.Model) -> list[keras.layers.Layer]:
-    """The layers of a model, and those inside of them, at any depth.
+    """Return the layers of a model, and those inside of them, at any depth.
 
     `_flatten_layers`: since Keras 3.0.
     """
@@ -129,7 +129,7 @@ def layers(model: keras.Model) -> list[keras.layers.Layer]:
 
 
 def variable_index(optimizer: keras.optimizers.Optimizer, variable: Any) -> int:
-    """The place of a variable among those that the optimizer was built with.
+    """Return the place of a variable among those that the optimizer was built with.
 
     `_get_variable_index`: since Keras 3.0. It knows a replica's part of a variable as well.
     """
@@ -157,7 +157,7 @@ def slots_of(optimizer: keras.optimizers.Optimizer, variable: Any) -> list[Any]:
 def first_moments(
     optimizer: keras.optimizers.Optimizer, variables: Sequence[Any]
 ) -> list[keras.Variable]:
-    """The averages of the gradients that Adam and AdamW keep for these variables.
+    """Return the averages of the gradients that Adam and AdamW keep for these variables.
 
     `_momentums`, made by `build`: since Keras 3.0.
     """
@@ -174,7 +174,9 @@ def is_of_keras(thing: Any) -> bool:
 
 
 def package_of(thing: Any) -> str:
-    """The package that a function comes from, or the class of an object; "" if none is known."""
+    """Return the package that a function comes from, or the class of an object; "" if none is
+    known.
+    """
     return str(getattr(thing, "__module__", "")).partition(".")[0]
 
 

@@ -70,7 +70,7 @@ class ChildFailedError(RuntimeError):
 
 
 def measured(cell: Cell) -> list[dict[str, Any]]:
-    """The records of a cell, from a process of its own."""
+    """Return the records of a cell, from a process of its own."""
     environment = MODES[cell.mode].environment(cell.threads, cell.kind)
     with tempfile.TemporaryDirectory() as folder:
         given, made = pathlib.Path(folder, "cell.json"), pathlib.Path(folder, "records.json")
@@ -87,7 +87,7 @@ def measured(cell: Cell) -> list[dict[str, Any]]:
 
 
 def about() -> dict[str, Any]:
-    """The machine in general terms, and the versions."""
+    """Return the machine in general terms, and the versions."""
     versions = {}
     for package in PACKAGES:
         try:
@@ -102,7 +102,7 @@ def about() -> dict[str, Any]:
 
 
 def write(result: dict[str, Any], folder: pathlib.Path) -> None:
-    """The records, the tables and the picture."""
+    """Writes the records, the tables and the picture."""
     lines = ",\n".join(json.dumps(record) for record in result["records"])
     text = f'{{"about": {json.dumps(result["about"])},\n"records": [\n{lines}\n]}}\n'
     (folder / "bench.json").write_text(text, encoding="utf-8")
@@ -112,7 +112,7 @@ def write(result: dict[str, Any], folder: pathlib.Path) -> None:
 
 
 def is_there(mode: str) -> bool:
-    """Whether a mode can be measured; says so if not."""
+    """Return whether a mode can be measured; says so if not."""
     if not MODES[mode].is_installed:
         print(f"{MODES[mode].title} is left out: {MODES[mode].backend} is not installed.")
     return MODES[mode].is_installed
@@ -133,7 +133,7 @@ def _cells(options: argparse.Namespace, modes: list[str]) -> list[Cell]:
 
 
 def _timed(cells: list[Cell], minutes: float | None) -> Iterator[Cell]:
-    """The cells, each with its share of the time if that is limited."""
+    """Yield the cells, each with its share of the time if that is limited."""
     end = None if minutes is None else time.monotonic() + 60 * minutes
     for index, cell in enumerate(cells):
         yield cell if end is None else plan.with_share(cells, index, end - time.monotonic())

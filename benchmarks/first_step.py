@@ -61,12 +61,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def stacks_for(backend: str) -> list[str]:
-    """The stacks that are measured; nothing but TensorFlow has the setting of the last."""
+    """Return the stacks that are measured; nothing but TensorFlow has the setting of the last."""
     return [stack for stack in STACKS if stack != "off" or backend == "tensorflow"]
 
 
 def in_a_process(model: str, backend: str, stack: str) -> float:
-    """The seconds of a process that does nothing else."""
+    """Return the seconds of a process that does nothing else."""
     process = subprocess.run(
         [sys.executable, __file__, "--one", model, stack],
         env={**os.environ, **MODES[backend].environment("all", "train")},
@@ -78,7 +78,7 @@ def in_a_process(model: str, backend: str, stack: str) -> float:
 
 
 def first_step(model: str, stack: str) -> float:
-    """The processor time of a model's first train step, in this process."""
+    """Return the processor time of a model's first train step, in this process."""
     import keras
 
     network, shape = {"dense": dense, "mobilenet": mobilenet}[model]()
@@ -102,7 +102,7 @@ def dense(layers: int = 100) -> tuple[Any, tuple[int, ...]]:
 
 
 def mobilenet() -> tuple[Any, tuple[int, ...]]:
-    """A model that is in use, and the shape of an input."""
+    """Return a model that is in use, and the shape of an input."""
     import keras
 
     shape = (96, 96, 3)
@@ -113,7 +113,7 @@ def mobilenet() -> tuple[Any, tuple[int, ...]]:
 
 
 def optimizers() -> Mapping[str, Callable[[], Any]]:
-    """What makes the optimizer of each stack."""
+    """Return what makes the optimizer of each stack."""
     import keras
 
     import stepwrap
@@ -130,7 +130,7 @@ def optimizers() -> Mapping[str, Callable[[], Any]]:
 
 
 def written(found: Mapping[str, Any]) -> str:
-    """The table, and what it shows."""
+    """Return the table, and what it shows."""
     rows = [
         [f"{title}, {name}", *_cells(found[model][backend])]
         for model, title in MODELS.items()

@@ -57,13 +57,13 @@ BYTES = {
 
 
 def ratio(variant: Variant) -> float | None:
-    """The bytes as a ratio to those of the bare optimizer that it wraps, if they are known."""
+    """Return the bytes, as a ratio to those of the bare optimizer inside, if they are known."""
     own = BYTES.get(variant.name)
     return None if own is None else round(own / BYTES[variant.bases[0]], 3)
 
 
 def single_pass(workload: Workload) -> Callable[[], None]:
-    """A function that reads g, m, v and w once and writes m, v and w, as NumPy does it.
+    """Return a function that reads g, m, v and w once and writes m, v and w, as NumPy does it.
 
     A copy of as many bytes takes longer: the processor reads what is about to be written to.
     """

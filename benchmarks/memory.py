@@ -49,7 +49,7 @@ def records(cell: Cell) -> list[dict[str, Any]]:
 
 
 def temporary_bytes(step: Step, cycle: int) -> int | None:
-    """What a step needs beside its state: as the backend says, or as the system has seen.
+    """Return what a step needs beside its state: as the backend says, or as the system has seen.
 
     None where neither tells: the system's peak can be reset on Linux alone.
     """

@@ -55,7 +55,7 @@ ROUNDS = {"usual": (3, 40), "fast": (3, 15), "all": (10, 40)}
 def cells(
     depth: str, modes: Sequence[str] = tuple(MODES), variants: Sequence[str] | None = None
 ) -> list[Cell]:
-    """The cells of a "fast", "usual" or complete run ("all").
+    """Return the cells of a "fast", "usual" or complete run ("all").
 
     Those whose steps compile fast come first: what they leave of their time goes to the others.
 
@@ -77,7 +77,9 @@ def cells(
 
 
 def everything(patterns: Sequence[str]) -> dict[tuple[str, str, str], Sequence[str]]:
-    """The same variants everywhere. Copies of the model do not depend on its size or on threads."""
+    """Return the same variants everywhere. Copies of the model do not depend on its size or on
+    threads.
+    """
     timed = itertools.product(("step", "train"), THREADS, ("S", "D", "L", "XL"))
     contents = dict.fromkeys((*timed, ("memory", "one", "M")), patterns)
     on_tables = ON_TABLES if patterns == EVERY else patterns
@@ -87,6 +89,6 @@ def everything(patterns: Sequence[str]) -> dict[tuple[str, str, str], Sequence[s
 
 
 def with_share(cells: Sequence[Cell], index: int, seconds: float) -> Cell:
-    """A cell with its share of the time that is left for it and those after it."""
+    """Return a cell with its share of the time that is left for it and those after it."""
     weights = [WEIGHTS.get(tuple(cell.variants), 1) for cell in cells[index:]]
     return dataclasses.replace(cells[index], seconds=max(0.0, seconds) * weights[0] / sum(weights))

@@ -25,7 +25,7 @@ GROUPS = ("gradients", "steps", "weights", "others", "stacks", "keras", "peers")
 
 
 def summary(result: Mapping[str, Any]) -> str:
-    """One table for the README: medians, modes beside each other."""
+    """Return one table for the README: medians, modes beside each other."""
     found = [r for r in result["records"] if r["kind"] != "memory" and r["threads"] == "one"]
     shown = [where for where in SUMMARY if any((r["kind"], r["size"]) == where for r in found)]
     modes = [mode for mode in MODES if any(r["mode"] == mode for r in found)]
@@ -56,7 +56,7 @@ def summary(result: Mapping[str, Any]) -> str:
 
 
 def everything(result: Mapping[str, Any]) -> str:
-    """Every record, with quartiles."""
+    """Return every record, with quartiles."""
     about = ", ".join(f"{name} {value}" for name, value in result["about"].items() if value)
     sections = [
         "# What wrapping costs\n",
@@ -84,7 +84,7 @@ def everything(result: Mapping[str, Any]) -> str:
 
 
 def of_cells(found: Sequence[Record]) -> str:
-    """The ratios of one mode and kind, sizes beside each other."""
+    """Return the ratios of one mode and kind, sizes beside each other."""
     by_place = {(record["variant"], record["size"]): record for record in found}
     sizes = [size for size in SIZES if any(record["size"] == size for record in found)]
     sizes += sorted({record["size"] for record in found} - set(SIZES))
@@ -105,14 +105,14 @@ def of_cells(found: Sequence[Record]) -> str:
 
 
 def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table whose first column, the names, is aligned left and the others right."""
+    """Return a table whose first column, the names, is aligned left and the others right."""
     rule = ["---"] + ["---:"] * (len(columns) - 1)
     lines = [[cell.replace("|", "\\|") for cell in row] for row in [columns, rule, *rows]]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def _in_order(records: Iterable[Record]) -> list[str]:
-    """The names: the bare ones, then group after group."""
+    """Return the names: the bare ones, then group after group."""
     groups = {record["variant"]: record["group"] for record in records}
     return sorted(groups, key=lambda name: ("bare", *GROUPS).index(groups[name]))
 

@@ -81,12 +81,12 @@ class Variant:
 
     @property
     def compared_with(self) -> tuple[str, ...]:
-        """The names of all that its time is divided by."""
+        """Return the names of all that its time is divided by."""
         return self.bases if self.like is None else (*self.bases, self.like)
 
 
 def known() -> dict[str, Variant]:
-    """Every variant that there is on this backend, by name."""
+    """Return every variant that there is on this backend, by name."""
     peers = {"jax": ("peers_jax", "optax"), "torch": ("peers_torch", "torch")}
     variants = [*_bare(), *_catalogue(), *_other_wrappers(), *_of_sgd(), *_stacks(), *_of_keras()]
     module, requirement = peers.get(keras.backend.backend(), (None, None))
@@ -96,7 +96,9 @@ def known() -> dict[str, Variant]:
 
 
 def chosen(patterns: Sequence[str]) -> list[Variant]:
-    """Those whose names match a pattern, in lower case or not; "headline" means `HEADLINES`."""
+    """Return those whose names match a pattern, in lower case or not; "headline" means
+    `HEADLINES`.
+    """
     found = [
         variant
         for variant in known().values()
@@ -109,7 +111,7 @@ def chosen(patterns: Sequence[str]) -> list[Variant]:
 
 
 def adam(**arguments: float | bool) -> keras.optimizers.Optimizer:
-    """The optimizer that is wrapped."""
+    """Return the optimizer that is wrapped."""
     return keras.optimizers.Adam(RATE, **arguments)
 
 
@@ -136,7 +138,7 @@ def _bare() -> list[Variant]:
 
 
 def _catalogue() -> list[Variant]:
-    """Every wrapper, a new one too, around Adam."""
+    """Return every wrapper, a new one too, around Adam."""
     return [_catalogued(name) for name in stepwrap.wrappers.names()]
 
 
@@ -167,7 +169,7 @@ def _arguments(name: str) -> dict[str, Any]:
 
 
 def _group(wrapper: type[stepwrap.OptimizerWrapper]) -> str:
-    """What it acts on, by the first hook that it overrides."""
+    """Return what it acts on, by the first hook that it overrides."""
     groups = {
         "before_step": "weights",
         "transform_gradients": "gradients",
@@ -247,7 +249,7 @@ def _stack(text: str) -> keras.optimizers.Optimizer:
 
 
 def _of_keras() -> list[Variant]:
-    """What Keras' optimizers have as arguments."""
+    """Return what Keras' optimizers have as arguments."""
 
     def of_adam(argument: str, value: float | bool, like: str, cycle: int = 1) -> Variant:
         make = _optimizer(lambda: adam(**{argument: value}))

@@ -54,7 +54,7 @@ class Workload:
 
     @property
     def parameters(self) -> int:
-        """How many numbers the model has."""
+        """Return how many numbers the model has."""
         return sum(int(np.prod(shape)) for shape in self.shapes)
 
     def weights(self) -> list[np.ndarray]:
@@ -64,7 +64,7 @@ class Workload:
 
     @functools.cached_property
     def gradients(self) -> list[Any]:
-        """The same tensors for everyone: nobody may write to them."""
+        """Return the same tensors for everyone: nobody may write to them."""
         random = np.random.default_rng(1)
         return [
             keras.ops.convert_to_tensor(random.standard_normal(shape, "float32"))
@@ -86,7 +86,7 @@ class Workload:
         )
 
     def model(self, optimizer: keras.optimizers.Optimizer | None = None) -> keras.Model:
-        """A ReLU network, compiled as Keras' users do."""
+        """Return a ReLU network, compiled as Keras' users do."""
         keras.utils.set_random_seed(3)
         model = keras.Sequential([keras.Input((self.widths[0],))])
         for width in self.widths[1:-1]:
@@ -115,7 +115,7 @@ class TableWorkload(Workload):
 
     @functools.cached_property
     def gradients(self) -> list[Any]:
-        """The sparse gradient of a batch."""
+        """Return the sparse gradient of a batch."""
         import tensorflow as tf
 
         words, _ = self.batch
@@ -134,7 +134,7 @@ class TableWorkload(Workload):
         return keras.ops.convert_to_tensor(words), keras.ops.convert_to_tensor(targets)
 
     def model(self, optimizer: keras.optimizers.Optimizer | None = None) -> keras.Model:
-        """The mean of a text's words."""
+        """Return the mean of a text's words."""
         keras.utils.set_random_seed(3)
         layers = [keras.layers.Embedding(*TABLES[self.size])]
         layers += [keras.layers.GlobalAveragePooling1D()]
@@ -145,5 +145,5 @@ class TableWorkload(Workload):
 
 
 def workload(size: str, kind: str, compiled: bool = True) -> Workload:
-    """What a size of any kind stands for."""
+    """Return what a size of any kind stands for."""
     return (TableWorkload if size in TABLES else Workload)(size, kind, compiled)

@@ -44,12 +44,12 @@ class Batch:
 
     @property
     def seen(self) -> list[Tensor]:
-        """The gradients that wrappers see."""
+        """Return the gradients that wrappers see."""
         return [self.gradients[place] for place in self.places]
 
     @property
     def seen_variables(self) -> list[Variable]:
-        """The variables of the gradients that wrappers see."""
+        """Return the variables of the gradients that wrappers see."""
         return [self.variables[place] for place in self.places]
 
     def replaced(self, seen: Sequence[Tensor]) -> Self:

@@ -62,7 +62,7 @@ def proposed_steps(
 def writers(
     optimizer: Optimizer, variables: Sequence[Variable]
 ) -> Iterator[tuple[Optimizer, Sequence[Variable]]]:
-    """Those in a stack that write to the variables: wrappers that take steps, or leaves.
+    """Yield those in a stack that write to the variables: wrappers that take steps, or leaves.
 
     Each comes with the variables that it may write to, the same list if that is all.
     """

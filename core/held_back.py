@@ -90,7 +90,7 @@ class _ConstraintWhere(keras.constraints.Constraint):
         self._constraint = constraint
 
     def __call__(self, weights: Variable) -> Tensor:
-        """The weights with the constraint, or as they are."""
+        """Return the weights with the constraint, or as they are."""
         constrained = self._constraint(weights)
         return ops.where(self._accepted, constrained, ops.convert_to_tensor(weights))
 
@@ -232,5 +232,5 @@ class _Update:
 
 
 def _tensor(value: Any, variable: Variable) -> Tensor:
-    """The value as a tensor of the variable's dtype."""
+    """Return the value as a tensor of the variable's dtype."""
     return ops.cast(ops.convert_to_tensor(value), variable.dtype)

@@ -83,7 +83,7 @@ class AveragesSetting(InnerSetting):
 
 
 def _innermost(optimizer: Optimizer) -> Optimizer | None:
-    """The one that wrappers have inside, or None for a wrapper that is still being made."""
+    """Return the one that wrappers have inside, or None for a wrapper that is still being made."""
     innermost = getattr(optimizer, "inner_optimizer", None)
     while hasattr(innermost, "inner_optimizer"):
         innermost = innermost.inner_optimizer

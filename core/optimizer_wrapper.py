@@ -190,7 +190,9 @@ class OptimizerWrapper(
 
     @property
     def given_functions(self) -> Sequence[Callable]:
-        """The functions that the wrapper was given and calls in a step: XLA may not know them."""
+        """Return the functions that the wrapper was given and calls in a step: XLA may not know
+        them.
+        """
         return ()
 
     @classmethod
@@ -383,7 +385,9 @@ class OptimizerWrapper(
 
     @property
     def loss(self) -> Tensor | None:
-        """The loss of the step that is being done, if it was given: what the gradients are of."""
+        """Return the loss of the step that is being done, if it was given: what the gradients are
+        of.
+        """
         return self._loss.get()
 
     # The update compiled by XLA, inside of a graph that is not.
@@ -425,5 +429,5 @@ class OptimizerWrapper(
         raise AttributeError(f"'{type(self).__name__}' object has no attribute {name!r}.{hint}")
 
     def __repr__(self) -> str:
-        """The text that `stepwrap.describe` returns, or the names of its classes."""
+        """Return the text that `stepwrap.describe` returns, or the names of its classes."""
         return text_form.shown(self)

@@ -78,11 +78,11 @@ class StepRecord:
         )
 
     def last_of(self, quantity: str) -> Tensor:
-        """The last value of a quantity, on the device."""
+        """Return the last value of a quantity, on the device."""
         return ops.convert_to_tensor(self.variable)[self.quantities.index(quantity), 0]
 
     def last(self) -> dict[str, float]:
-        """The last value of every quantity."""
+        """Return the last value of every quantity."""
         return {name: row["last"] for name, row in self._rows()}
 
     def summary(self) -> dict[str, float]:

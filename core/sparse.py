@@ -65,7 +65,7 @@ def _leaves_out(member: Optimizer, variable: Any) -> bool:
 
 
 def _way(optimizer: Optimizer, variable: Any) -> Iterator[Optimizer]:
-    """The optimizer, and those inside that the variable's gradient reaches."""
+    """Yield the optimizer, and those inside that the variable's gradient reaches."""
     yield optimizer
     parts = stack.parts(optimizer)
     for part in parts:

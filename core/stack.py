@@ -14,21 +14,21 @@ Optimizer = keras.optimizers.Optimizer
 
 
 def parts(optimizer: Optimizer) -> list[Optimizer]:
-    """The optimizers directly inside: one in a wrapper, several in a `MultiOptimizer`."""
+    """Return the optimizers directly inside: one in a wrapper, several in a `MultiOptimizer`."""
     if hasattr(optimizer, "inner_optimizer"):
         return [optimizer.inner_optimizer]
     return list(getattr(optimizer, "optimizers", ()))
 
 
 def walk(optimizer: Optimizer) -> Iterator[Optimizer]:
-    """The optimizer, and all that are inside."""
+    """Yield the optimizer, and all that are inside."""
     yield optimizer
     for part in parts(optimizer):
         yield from walk(part)
 
 
 def leaves(optimizer: Optimizer) -> list[Optimizer]:
-    """The optimizers that have none inside."""
+    """Return the optimizers that have none inside."""
     return [member for member in walk(optimizer) if not parts(member)]
 
 

@@ -222,6 +222,21 @@ def test_the_order_of_the_patterns_is_saved(tmp_path):
     assert list(loaded.multipliers.items()) == list(multipliers.items())
 
 
+def test_vectors_may_stand_among_the_patterns():
+    """For variables of less than two axes."""
+    [before, after] = trained(Freeze("sgd", {stepwrap.VECTORS: None}), steps=1)
+    assert moved(before, after) == [True, False, False]
+
+
+def test_what_is_excluded_has_the_step_of_the_optimizer_inside():
+    """Decay and all, bit for bit; the rest is scaled."""
+    optimizer = LearningRateMultipliers(AdamW(), {"": 0.0}, exclude="bias")
+    bare = AdamW()
+    seen = [trained(one, steps=2)[-1] for one in (optimizer, bare)]
+    cases.assert_equal(seen[0][1:2], seen[1][1:2])
+    assert moved(cases.values(cases.variables()), seen[0]) == [False, True, False]
+
+
 def test_a_pattern_that_matches_nothing_is_named():
     optimizer = LearningRateMultipliers("sgd", {"kernels": 0.5, "": 1.0})
     with pytest.warns(UserWarning, match="`multipliers`: the pattern 'kernels'.*'kernel'"):

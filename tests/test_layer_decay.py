@@ -7,7 +7,8 @@ from keras import layers
 
 import cases
 import stepwrap
-from stepwrap.toolkit.by_path import first_match, path_of
+from stepwrap.toolkit.by_path import first_match
+from stepwrap.toolkit.selection import path_of
 
 pytestmark = pytest.mark.backend_free
 
@@ -15,9 +16,7 @@ pytestmark = pytest.mark.backend_free
 def multipliers(model, **arguments):
     """For each layer's name, the multiplier of its weights."""
     found = stepwrap.layer_decay(model, **{"decay": 0.5, **arguments})
-    of_path = {
-        path_of(one): first_match(found, path_of(one), None) for one in model.trainable_variables
-    }
+    of_path = {path_of(one): first_match(found, one, None) for one in model.trainable_variables}
     assert None not in of_path.values()
     of_layer = {}
     for path, multiplier in of_path.items():
@@ -144,12 +143,12 @@ def test_multipliers_fit_a_model_that_was_loaded(tmp_path):
     model = keras.Sequential([keras.Input((5, 4)), backbone, layers.Dense(1, name="out")])
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    before, after = ([path_of(one) for one in each.trainable_variables] for each in (model, loaded))
-    assert before != after
+    before, after = model.trainable_variables, loaded.trainable_variables
+    assert [path_of(one) for one in before] != [path_of(one) for one in after]
     found = stepwrap.layer_decay(model)
     expected = [0.5625] * 2 + [0.75] * 3 + [1] * 2
-    assert [first_match(found, path, None) for path in before] == expected
-    assert [first_match(found, path, None) for path in after] == expected
+    assert [first_match(found, one, None) for one in before] == expected
+    assert [first_match(found, one, None) for one in after] == expected
 
 
 def test_layers_that_do_not_train_are_left_out():

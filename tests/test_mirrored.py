@@ -198,7 +198,7 @@ SCALED = {
 
 @pytest.mark.parametrize("run_eagerly", [False, LONG_EAGERLY])
 @pytest.mark.parametrize("overflowing_replica", [pytest.param(0, marks=pytest.mark.long), 1])
-@pytest.mark.parametrize("scaler", SCALED)
+@pytest.mark.parametrize("scaler", cases.others_long(SCALED, [*SCALED][2:]))
 def test_an_overflow_on_one_replica_is_skipped_on_all(scaler, overflowing_replica, run_eagerly):
     keras.config.set_dtype_policy("mixed_float16")
     try:

@@ -251,7 +251,7 @@ WRITE = (
 NOT_COMPILED = (*WRITE, "dense", "is_sparse", "sizes_are_known")
 
 
-@pytest.mark.parametrize("dtype", ROUNDING)
+@pytest.mark.parametrize("dtype", cases.others_long(ROUNDING, ["float32"]))
 @pytest.mark.parametrize("name", COMPARED)
 def test_a_kernel_does_what_the_reference_does(name, dtype):
     samples = Samples(dtype)

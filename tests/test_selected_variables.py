@@ -37,6 +37,9 @@ REFUSING = {
     "l4mom": lambda _, **arguments: stepwrap.L4Mom(**arguments),
 }
 each_selecting = pytest.mark.parametrize("name", SELECTING)
+with_multi_optimizer = pytest.mark.skipif(
+    not hasattr(keras.optimizers, "MultiOptimizer"), reason="this Keras has none"
+)
 each_refusing = pytest.mark.parametrize("name", REFUSING)
 
 
@@ -172,6 +175,7 @@ def test_each_wrapper_of_a_stack_has_its_own_selection(name):
         cases.assert_equal([value], [after(stack(others, exclude=lambda _: []))[variable]])
 
 
+@with_multi_optimizer
 @pytest.mark.parametrize("wrap", [stepwrap.StepMomentum, stepwrap.NormalizedOptimizer])
 def test_around_and_inside_of_a_multi_optimizer(wrap):
     def several(wrap_part):
@@ -438,6 +442,7 @@ def test_describe_with_a_model_shows_what_each_wrapper_acts_on(capsys):
     ]
 
 
+@with_multi_optimizer
 def test_describe_shows_a_part_with_its_own_variables_once_it_is_built():
     network = cases.model()
     optimizers = keras.optimizers.OptimizerMap(stepwrap.Cautious("sgd", only="hidden"))

@@ -78,7 +78,7 @@ def test_config_round_trip(config):
 
 
 @pytest.mark.long
-@hypothesis.settings(max_examples=15)
+@hypothesis.settings(max_examples=30 if BACKEND == "torch" else 5)
 @hypothesis.given(stacks(cases.BASE_OPTIMIZERS), st.integers(1, 2))
 def test_save_load_resume(config, epochs):
     uninterrupted, interrupted = (
@@ -98,7 +98,7 @@ def test_save_load_resume(config, epochs):
 
 @pytest.mark.long
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="tf.distribute is TensorFlow's")
-@hypothesis.settings(max_examples=15)
+@hypothesis.settings(max_examples=8)
 @hypothesis.given(stacks(SMOOTH_BASES))
 def test_one_and_two_replicas(config):
     one, two = (mirrored.trained(lambda: make(config), replicas) for replicas in (1, 2))

@@ -63,7 +63,7 @@ def describe(optimizer: Optimizer, model: Any = None, *, show: bool = False) -> 
 
 
 def short_form(optimizer: Optimizer) -> str:
-    """The text of a stack; without one, the names of its classes from the outside in.
+    """Return the text of a stack; without one, the names of its classes from the outside in.
 
     The names are as in `Lookahead(<MultiOptimizer>)`.
     """
@@ -84,7 +84,7 @@ def _nested(optimizer: Optimizer) -> str:
 
 
 def _stages(optimizer: Optimizer) -> list[str]:
-    """The text of every stage, from the outside in."""
+    """Return the text of every stage, from the outside in."""
     inside = parts(optimizer)
     if hasattr(optimizer, "optimizers") and not hasattr(optimizer, "inner_optimizer"):
         raise NotWritableError(f"{class_of(optimizer).__name__} branches, and a text does not")

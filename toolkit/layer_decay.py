@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
-import os
+import posixpath
 import re
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +11,8 @@ import keras
 
 from .. import checks
 from ..backends import keras_private, replicas
-from .by_path import first_match, path_of
+from .by_path import first_match
+from .selection import path_of
 
 Layer = Any
 Variable = Any
@@ -32,8 +31,13 @@ def layer_decay(model: keras.Model, decay: float = 0.75, least: float = 0.0) -> 
     layers count in the order in which they were made. A weight that is used more than once, as one
     shared between layers, has the depth of the use that is nearest to the end.
 
+    A pattern is the name of a layer, such as "(^|/)dense/", for that stays in the paths when a
+    model is loaded, and the names of `Sequential` models around the layer do not. Where such names
+    do not tell layers of several depths apart, patterns have all of the path.
+
     Args:
-        model: A model that is built. Layers that do not train at this moment are left out.
+        model: A model that is built. Layers that do not train at this moment are left out, and
+            so are weights that the model has beside its layers.
         decay: What the multiplier falls by from layer to layer, in (0, 1]. Default: 0.75.
         least: The least multiplier, in [0, 1]. Default: 0.
 
@@ -62,41 +66,35 @@ def layer_decay(model: keras.Model, decay: float = 0.75, least: float = 0.0) -> 
             "`model` must be built, for its layers have no weights yet. Call `model.build(shape)`, "
             f"or the model on a batch. Received: model={model.name!r}."
         )
-    depths = sorted(_weights_by_depth(model).items())
-    multipliers = [(max(least, decay**depth), layers) for depth, layers in depths]
+    layers = _layers_by_depth(model)
+    multipliers = [(max(least, decay**depth), weights) for depth, _, weights in layers]
     for pattern_of in (_name_of, _start_of):
         patterns = {
-            pattern_of(name, paths): multiplier
-            for multiplier, layers in multipliers
-            for name, paths in layers
+            pattern_of(name, weights): multiplier
+            for (_, name, weights), (multiplier, _) in zip(layers, multipliers, strict=True)
         }
-        if _are_told_apart(patterns, multipliers):
+        if _tells_apart(patterns, multipliers):
             return patterns
     return _by_whole_path(multipliers)
 
 
-# Of layers: the name of each, and the paths of its weights.
-_Layers = list[tuple[str, list[str]]]
-
-
-def _weights_by_depth(model: keras.Model) -> dict[int, _Layers]:
+def _layers_by_depth(model: keras.Model) -> list[tuple[int, str, list[Variable]]]:
+    """Return depth, name and weights of each layer, each weight once, from the last layer on."""
     uses, _ = _uses(model)
-    depth_of: dict[Any, int] = {}
+    depths: dict[Any, int] = {}
     for layer, depth in uses:
         for weight in layer.trainable_variables:
             key = replicas.key(weight)
-            depth_of[key] = min(depth, depth_of.get(key, depth))
-    found, seen = defaultdict(list), set()
+            depths[key] = min(depth, depths.get(key, depth))
+    layers = []
     for layer, _ in uses:
-        of_layer = defaultdict(list)
+        of_layer: dict[int, list[Variable]] = {}
         for weight in layer.trainable_variables:
-            key = replicas.key(weight)
-            if key not in seen:
-                of_layer[depth_of[key]].append(path_of(weight))
-                seen.add(key)
-        for depth, paths in of_layer.items():
-            found[depth].append((layer.name, paths))
-    return found
+            depth = depths.pop(replicas.key(weight), None)
+            if depth is not None:  # the first layer that has it
+                of_layer.setdefault(depth, []).append(weight)
+        layers += [(depth, layer.name, weights) for depth, weights in of_layer.items()]
+    return sorted(layers, key=lambda layer: layer[0])
 
 
 def _uses(model: keras.Model) -> tuple[list[tuple[Layer, int]], int]:
@@ -125,42 +123,43 @@ def _calls(model: keras.Model) -> list[tuple[Any, list[int]]]:
     return [(layer, [place - 1] if place else []) for place, layer in enumerate(layers)]
 
 
-def _name_of(layer: str, paths: Sequence[str]) -> str:
+def _name_of(layer: str, weights: Sequence[Variable]) -> str:
     """Return a pattern of the layer's name, if the paths of its weights have it."""
     pattern = f"(^|/){re.escape(layer)}/"
-    return pattern if all(re.search(pattern, path) for path in paths) else _start_of(layer, paths)
+    is_in_paths = all(re.search(pattern, path_of(weight)) for weight in weights)
+    return pattern if is_in_paths else _start_of(layer, weights)
 
 
-def _start_of(layer: str, paths: Sequence[str]) -> str:
-    """Return a pattern of what the paths of a layer have in common, up to the last slash."""
-    folders = [path.rpartition("/")[0] for path in paths]
-    common = os.path.commonpath(folders) if all(folders) else ""
-    return f"^{re.escape(common)}/" if common else _whole(paths[0])
+def _start_of(layer: str, weights: Sequence[Variable]) -> str:
+    """Return a pattern of what the paths of a layer's weights begin with, up to the last slash."""
+    folders = [path_of(weight).rpartition("/")[0] for weight in weights]
+    common = posixpath.commonpath(folders) if all(folders) else ""
+    return f"^{re.escape(common)}/" if common else _whole_path(weights[0])
 
 
-def _whole(path: str) -> str:
-    return f"^{re.escape(path)}$"
+def _whole_path(weight: Variable) -> str:
+    return f"^{re.escape(path_of(weight))}$"
 
 
-def _are_told_apart(
-    patterns: dict[str, float], multipliers: Sequence[tuple[float, _Layers]]
+def _tells_apart(
+    patterns: dict[str, float], layers: Sequence[tuple[float, list[Variable]]]
 ) -> bool:
     """Return whether every weight gets its multiplier by the first pattern that it matches."""
     return all(
-        first_match(patterns, path, math.nan) == multiplier
-        for multiplier, layers in multipliers
-        for _, paths in layers
-        for path in paths
+        first_match(patterns, weight, None) == multiplier
+        for multiplier, weights in layers
+        for weight in weights
     )
 
 
-def _by_whole_path(multipliers: Sequence[tuple[float, _Layers]]) -> dict[str, float]:
+def _by_whole_path(layers: Sequence[tuple[float, list[Variable]]]) -> dict[str, float]:
     patterns: dict[str, float] = {}
-    for multiplier, layers in multipliers:
-        for path in (path for _, paths in layers for path in paths):
-            if patterns.setdefault(_whole(path), multiplier) != multiplier:
+    for multiplier, weights in layers:
+        for weight in weights:
+            if patterns.setdefault(_whole_path(weight), multiplier) != multiplier:
                 raise ValueError(
-                    f"`model` has layers of several depths with a weight of the path {path!r}, "
-                    "which no pattern tells apart. Give these layers different names."
+                    f"`model` has layers of several depths with a weight of the path "
+                    f"{path_of(weight)!r}, which no pattern tells apart. Give these layers "
+                    "different names."
                 )
     return patterns

@@ -113,5 +113,5 @@ class _Recorder:
             self._assign_sub(variable, value)
 
     def _tensor(self, value: Any) -> Tensor:
-        """A tensor: a slot, which SGD with momentum hands over, would change under us."""
+        """Return a tensor: a slot, which SGD with momentum hands over, would change under us."""
         return ops.cast(ops.convert_to_tensor(value), self._variable.dtype)

@@ -79,7 +79,13 @@ def _object(path: str, value: Any, entries: list[Entry]) -> str:
     directive = "autoclass" if inspect.isclass(value) else "autofunction"
     lines = [f".. {directive}:: {path}"]
     if path in CONSTANTS:
-        lines = [f".. py:data:: {path}", f"   :value: {value!r}", "", f"   {CONSTANTS[path]}"]
+        lines = [
+            f".. py:data:: {path}",
+            "   :module:",  # none, for the path has it
+            f"   :value: {value!r}",
+            "",
+            f"   {CONSTANTS[path]}",
+        ]
     if members := _members(value):
         lines.append(f"   :members: {', '.join(members)}")
     parts = [f"## {path.rpartition('.')[2]}"]

@@ -60,7 +60,7 @@ class AdaptiveGradientClipping(OptimizerWrapper):
     def transform_gradients(
         self, gradients: list[Tensor], variables: list[Variable]
     ) -> list[Tensor]:
-        """The gradients, clipped unit by unit."""
+        """Return the gradients, clipped unit by unit."""
         weights = [ops.convert_to_tensor(variable) for variable in variables]
         # Smaller norms are below every bound, and as good as 0 beside epsilon.
         least_bound = min(1.0, self.clipping) * self.epsilon
@@ -97,5 +97,5 @@ class AdaptiveGradientClipping(OptimizerWrapper):
 
 
 def _norm(tensor: Tensor) -> Tensor:
-    """The norm of every unit."""
+    """Return the norm of every unit."""
     return norms.root(kernels.sums_of_squares_of_units(tensor))

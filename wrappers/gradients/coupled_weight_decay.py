@@ -53,7 +53,7 @@ class CoupledWeightDecay(OptimizerWrapper):
     def transform_gradients(
         self, gradients: list[Tensor], variables: list[Variable]
     ) -> list[Tensor]:
-        """The gradients with the weights' share."""
+        """Return the gradients with the weights' share."""
         return [
             gradient + self.rate * ops.convert_to_tensor(variable)
             for gradient, variable in zip(gradients, variables, strict=True)

@@ -83,7 +83,7 @@ class L4(OptimizerWrapper, abc.ABC):
         gradients: list[Tensor],
         variables: list[Variable],
     ) -> tuple[list[Tensor], list[Tensor], Tensor]:
-        """The steps along the direction, and the average of the gradients.
+        """Return the steps along the direction, and the average of the gradients.
 
         Args:
             inner_steps: As in `take_steps`.
@@ -142,7 +142,7 @@ class L4(OptimizerWrapper, abc.ABC):
         gradients: list[Tensor],
         variables: list[Variable],
     ) -> list[Tensor]:
-        """The inner optimizer's steps, rescaled; zeros where no step is safe."""
+        """Return the inner optimizer's steps, rescaled; zeros where no step is safe."""
         self.gradient_average.check()
         loss = self._given_loss() - self.loss_floor
         inner_learning_rate = self._inner_learning_rate()
@@ -183,12 +183,12 @@ class L4(OptimizerWrapper, abc.ABC):
         return kernels.scaled_or_zero(moves, steps, scale)
 
     def _lowest_of(self, loss: Tensor) -> Tensor:
-        """min_loss as this step takes it."""
+        """Return min_loss as this step takes it."""
         lowest = ops.where(loss < self.min_loss, loss, self.min_loss)
         return ops.where(ops.equal(self._losses_seen, 0), self.init_factor * loss, lowest)
 
     def _learning_rate_for(self, gap: Tensor, slope: Tensor) -> Tensor:
-        """η, where the slope leads downhill."""
+        """Return η, where the slope leads downhill."""
         slope = ops.where(slope > 0, slope, ops.ones_like(slope))
         learning_rate = self.fraction * gap / (slope + self.epsilon)
         if self.max_learning_rate is None:
@@ -212,7 +212,7 @@ class L4(OptimizerWrapper, abc.ABC):
 
     @property
     def learning_rate(self) -> Any:
-        """The inner optimizer's, which the step does not depend on; see `L4Wrapper`."""
+        """Return the inner optimizer's, which the step does not depend on; see `L4Wrapper`."""
         return super().learning_rate
 
     @learning_rate.setter
@@ -231,12 +231,12 @@ class L4(OptimizerWrapper, abc.ABC):
 
     @property
     def effective_learning_rate(self) -> Tensor:
-        """η of the last step; 0 if it was skipped, and before the first."""
+        """Return η of the last step; 0 if it was skipped, and before the first."""
         return ops.copy(self._learning_rate_used if self.built else 0.0)
 
     @property
     def min_loss(self) -> Tensor:
-        """The lowest loss above `loss_floor`, as the next step takes it; 0 before the first."""
+        """Return the lowest loss above `loss_floor`, as the next step takes it; at first 0."""
         return ops.copy(self._min_loss if self.built else 0.0)
 
     @property

@@ -48,7 +48,7 @@ class L4Mom(L4):
         gradients: list[Tensor],
         variables: list[Variable],
     ) -> tuple[list[Tensor], list[Tensor], Tensor]:
-        """Along the averaged gradient."""
+        """Return the steps along the averaged gradient."""
         averages, correction = self.gradient_average.update(gradients, variables)
         direction = [average * ops.cast(1 / correction, average.dtype) for average in averages]
         return inner_steps(direction), averages, correction

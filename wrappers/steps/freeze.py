@@ -12,6 +12,7 @@ from ...backends import flow, keras_private
 from ...core import stack
 from ...core.optimizer_wrapper import Tensor, Variable
 from ...toolkit.by_path import ByPath
+from ...toolkit.selection import SELECTORS
 from ..catalogue import wrapper
 from .scaled_steps import Scale, ScaledSteps
 
@@ -41,8 +42,9 @@ class Freeze(ScaledSteps):
 
     Args:
         inner_optimizer: The optimizer to wrap: an instance, a text or a config.
-        until: A dictionary of regular expressions, searched for anywhere in a path, and steps:
-            whole numbers of at least 0, or None for good. All other variables train.
+        until: A dictionary of patterns and steps: whole numbers of at least 0, or None for good.
+            Patterns are regular expressions, searched for anywhere in a path, or
+            `stepwrap.VECTORS`, see `OptimizerWrapper`. All other variables train.
         slots: "see": the state that the optimizers and wrappers inside keep for a variable goes
             on while it is frozen; "hold": it stays as it is. Default: "see".
         name: The wrapper's name. Default: made from the class name.
@@ -66,7 +68,7 @@ class Freeze(ScaledSteps):
         name: str | None = None,
     ) -> None:
         super().__init__(inner_optimizer, name=name)
-        self.until = checks.by_pattern("until", until, "1000", _step)
+        self.until = checks.by_pattern("until", until, "1000", _step, SELECTORS)
         self.slots = checks.choice("slots", slots, SLOTS)
 
     def build(self, variables: Sequence[Variable]) -> None:

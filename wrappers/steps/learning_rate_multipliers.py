@@ -10,6 +10,7 @@ from keras.optimizers.schedules import LearningRateSchedule
 from ... import checks
 from ...core.optimizer_wrapper import Variable
 from ...toolkit.by_path import ByPath
+from ...toolkit.selection import SELECTORS
 from ..catalogue import wrapper
 from .scaled_steps import Scale, ScaledSteps, as_scalar
 
@@ -33,9 +34,10 @@ class LearningRateMultipliers(ScaledSteps):
 
     Args:
         inner_optimizer: The optimizer to wrap: an instance, a text or a config.
-        multipliers: A dictionary of regular expressions, searched for anywhere in a path, and
-            multipliers: numbers of at least 0, or schedules of `keras.optimizers.schedules` or
-            of your own, of the number of steps made, with such values.
+        multipliers: A dictionary of patterns and multipliers: numbers of at least 0, or schedules
+            of `keras.optimizers.schedules` or of your own, of the number of steps made, with such
+            values. Patterns are regular expressions, searched for anywhere in a path, or
+            `stepwrap.VECTORS`, see `OptimizerWrapper`.
         default: The multiplier of all other variables. Default: 1.
         name: The wrapper's name. Default: made from the class name.
 
@@ -58,7 +60,9 @@ class LearningRateMultipliers(ScaledSteps):
         name: str | None = None,
     ) -> None:
         super().__init__(inner_optimizer, name=name)
-        self.multipliers = checks.by_pattern("multipliers", multipliers, "0.1", _multiplier)
+        self.multipliers = checks.by_pattern(
+            "multipliers", multipliers, "0.1", _multiplier, SELECTORS
+        )
         self.default = _multiplier("default", default)
 
     def build(self, variables: Sequence[Variable]) -> None:

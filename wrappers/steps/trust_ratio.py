@@ -83,7 +83,7 @@ class TrustRatio(OptimizerWrapper):
         gradients: list[Tensor],
         variables: list[Variable],
     ) -> list[Tensor]:
-        """The steps, in proportion to the weights."""
+        """Return the steps, in proportion to the weights."""
         # A schedule is one step further once the inner optimizer has run.
         learning_rates = [self._rate_of(variable) for variable in variables]
         steps = list(inner_steps(gradients))

@@ -51,7 +51,7 @@ class AveragedWeights(OptimizerWrapper):
         )
 
     def averages_of(self, variables: Sequence[Variable]) -> list[Variable]:
-        """The averages of these weights, or the weights themselves.
+        """Return the averages of these weights, or the weights themselves.
 
         Those where they are not averaged, and while the model holds the averages.
         """
@@ -64,7 +64,7 @@ class AveragedWeights(OptimizerWrapper):
         return [average_of.get(replicas.key(variable), variable) for variable in variables]
 
     def averaged(self, variables: Sequence[Variable]) -> tuple[list[Variable], list[Variable]]:
-        """Those of the variables that are averaged, and their averages."""
+        """Return those of the variables that are averaged, and their averages."""
         weights = self._averaged_ones(variables)
         return weights, self.averages_of(weights) if weights else []
 
@@ -135,7 +135,7 @@ class AveragedWeights(OptimizerWrapper):
         return all(_digest(weight) == _digest(average) for weight, average in pairs)
 
     def starts_anew(self) -> Tensor:
-        """For `after_step`: whether it is the first step since the model held the averages.
+        """Return in `after_step` whether it is the first step since the model held the averages.
 
         Then the state holds older weights in the place of the averages, which start at the
         present ones.

@@ -24,7 +24,8 @@ class CautiousWeightDecay(WeightDecay):
     moves no minimum of the loss: where the two disagree, the step has its way.
 
     The decay is no part of the step: what stands around this wrapper, such as L4 or `TrustRatio`,
-    scales the step alone. Variables without a gradient do not decay.
+    scales the step alone, but for `LearningRateMultipliers`, `WarmUp` and `Freeze`, which scale
+    both. Variables without a gradient do not decay.
 
     Args:
         inner_optimizer: The optimizer to wrap: an instance, a text or a config.
@@ -46,7 +47,7 @@ class CautiousWeightDecay(WeightDecay):
         gradients: list[Tensor],
         variables: list[Variable],
     ) -> list[Tensor]:
-        """The steps as they are; shrinks the weights that they do not enlarge."""
+        """Shrinks the weights that the steps do not enlarge, and returns these as they are."""
         rates = self.by_learning_rate(variables)
         steps = inner_steps(gradients)
         for learning_rate, weights, places in rates:

@@ -21,14 +21,16 @@ class CorrectedWeightDecay(WeightDecay):
     η is the learning rate that the inner optimizer has in this step, p its step, η_peak the
     largest learning rate of the schedule: there, the decay is that of `DecoupledWeightDecay`.
     Around Adam it is AdamC. It is meant for the weights of layers before a normalisation, whose
-    length does not change what the layer computes. Decay and gradient balance at a length that
-    depends on rate · η / η² with plain decay: when η falls, the weights shrink and their
-    gradients grow. Here they balance at the same length throughout. Leave out all other weights,
-    such as those of the last layer, with `exclude`, and give them a `DecoupledWeightDecay`.
+    length does not change what the layer computes. Steps, which lengthen them, and plain decay
+    balance at a length that falls with η, so that the weights shrink and their gradients grow
+    towards the end of a schedule; here they balance at the same length throughout. Leave out all
+    other weights, such as those of the last layer, with `exclude`, and give them a
+    `DecoupledWeightDecay`.
 
     η_peak has to be said: the largest rate so far would be η itself during a warm-up. The decay
     is no part of the step: what stands around this wrapper, such as L4 or `TrustRatio`, scales
-    the step alone. Variables without a gradient do not decay.
+    the step alone, but for `LearningRateMultipliers`, `WarmUp` and `Freeze`, whose factors are
+    part of η here. Variables without a gradient do not decay.
 
     Args:
         inner_optimizer: The optimizer to wrap: an instance, a text or a config.

@@ -29,7 +29,8 @@ class DecayToInitialWeights(WeightDecay):
     w₀ are the weights of the first step, whenever they were loaded before it, one copy of the
     model's; they are saved with it, and training that is resumed goes on with the same.
     An element that is not finite then counts as 0. The decay is no part of the step: what stands
-    around this wrapper, such as L4 or `TrustRatio`, scales the step alone. Variables without a
+    around this wrapper, such as L4 or `TrustRatio`, scales the step alone, but for
+    `LearningRateMultipliers`, `WarmUp` and `Freeze`, which scale both. Variables without a
     gradient do not decay.
 
     Args:

@@ -21,7 +21,8 @@ class DecoupledWeightDecay(WeightDecay):
     told is not.
 
     The decay is no part of the step: what stands around this wrapper, such as L4 or `TrustRatio`,
-    scales the step alone. Variables without a gradient do not decay.
+    scales the step alone, but for `LearningRateMultipliers`, `WarmUp` and `Freeze`, which scale
+    both. Variables without a gradient do not decay.
 
     Args:
         inner_optimizer: The optimizer to wrap: an instance, a text or a config.

@@ -30,8 +30,8 @@ class Lookahead(AveragedWeights):
     that `slow_state` is about are the floating-point variables with at least one axis of the
     innermost optimizers, such as Adam's two moments: not what wrappers inside keep, no
     learning rate, no counter, no average that `use_ema` keeps, and nothing that belongs to a
-    weight which is a single number. An element of a weight that is not finite leaves the slow
-    one as it is, and becomes it.
+    weight which is a single number. Where an element of a weight is not finite, the slow one
+    stays as it is, and the weight goes back to it.
 
     `use_ema` inside averages the weights before they go back: put `MovingAverage` around
     instead.
@@ -134,7 +134,7 @@ class Lookahead(AveragedWeights):
 
 
 def _state(optimizer: keras.optimizers.Optimizer) -> list[Variable]:
-    """The state that goes with the weights."""
+    """Return the state that goes with the weights."""
     leaves = stack.leaves(optimizer)
     averages = {id(average) for leaf in leaves for average in keras_private.averages(leaf)}
     return [

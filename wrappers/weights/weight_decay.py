@@ -41,7 +41,7 @@ class WeightDecay(OptimizerWrapper):
 
     @property
     def decaying(self) -> list[Variable]:
-        """The variables that decay here; kept in an attribute, Keras would take them for state."""
+        """Return the variables that decay here; those in an attribute would be state for Keras."""
         known = self.selected(keras_private.built_variables(self))
         return [variable for variable in known if not is_overwritten(variable)]
 
