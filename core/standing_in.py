@@ -16,9 +16,21 @@ class StandIn(InnerSettings):
     """The learning rate, the iterations and everything else that are the inner optimizer's."""
 
     @property
+    def innermost(self) -> keras.optimizers.Optimizer:
+        """Return the first optimizer inside that is no wrapper.
+
+        A property that is looked up there at once fails once. Handed on from wrapper to wrapper,
+        one that raises AttributeError would be looked up twice at each: Python asks `__getattr__`.
+        """
+        optimizer = self
+        while isinstance(optimizer, StandIn):
+            optimizer = optimizer.inner_optimizer
+        return optimizer
+
+    @property
     def learning_rate(self) -> Any:
         """Return the inner optimizer's learning rate; may be set."""
-        return self.inner_optimizer.learning_rate
+        return self.innermost.learning_rate
 
     @learning_rate.setter
     def learning_rate(self, learning_rate: Any) -> None:
@@ -27,12 +39,12 @@ class StandIn(InnerSettings):
     @property
     def iterations(self) -> Variable:
         """Return the number of steps the inner optimizer has done."""
-        return self.inner_optimizer.iterations
+        return self.innermost.iterations
 
     @property
     def optimizers(self) -> list[keras.optimizers.Optimizer]:
         """Return the parts of an inner `MultiOptimizer`, for the callbacks that look for them."""
-        return self.inner_optimizer.optimizers
+        return self.innermost.optimizers
 
     def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
         """Lets the inner optimizer set the final weights, at the end of `fit`."""

@@ -18,6 +18,7 @@ import stepwrap
 
 STEPS = 1000  # in a round
 BATCH = 8
+VARIABLES = ("hidden/kernel", "hidden/bias", "out/kernel", "out/bias")
 # On a task with noise L4 needs a bound.
 ARGUMENTS = {"l4": {"max_learning_rate": 0.01}}
 
@@ -46,9 +47,18 @@ class Leak(keras.callbacks.Callback):
 def deep_stack(optimizer):
     """Every wrapper of the catalogue and a user's own around one optimizer."""
     names = [*stepwrap.wrappers.names(), "user"]
+    places = iter(VARIABLES)
     for name in sorted(names, key=stands_further_out):
-        optimizer = cases.WRAPPERS[name](optimizer, **ARGUMENTS.get(name, {}))
+        arguments = ARGUMENTS.get(name, {})
+        if decays(name):
+            arguments = {"only": next(places)}  # no variable decays twice
+        optimizer = cases.WRAPPERS[name](optimizer, **arguments)
     return optimizer
+
+
+def decays(name):
+    """Return whether the wrapper decays weights beside the step."""
+    return cases.WRAPPERS[name](keras.optimizers.SGD()).decays_weights
 
 
 def stands_further_out(name):
@@ -80,7 +90,8 @@ def main(rounds, leaking_rounds):
     x = random.normal(size=(STEPS * BATCH, 4)).astype("float32")
     y = np.tanh(x.sum(axis=1, keepdims=True)) + random.normal(size=(STEPS * BATCH, 1))
     keras.utils.set_random_seed(1)
-    network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    layers = [keras.layers.Dense(2, name="hidden"), keras.layers.Dense(1, name="out")]
+    network = keras.Sequential([keras.Input((4,)), *layers])
     counter = Counter(keras.optimizers.Adam(0.001))
     network.compile(deep_stack(counter), loss="mse")
     for number in range(rounds + leaking_rounds):

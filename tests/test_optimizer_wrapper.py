@@ -273,3 +273,14 @@ def test_an_embedding_trains_compiled():
     y = np.ones((2, 6), "float32")
     losses = network.fit(x, y, epochs=10, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
+
+
+def test_what_the_optimizer_inside_lacks_is_looked_up_once_in_a_deep_stack():
+    """Looked up twice at every depth, it would take years at a depth of sixty."""
+    optimizer, around = keras.optimizers.SGD(), keras.optimizers.Adam()
+    for _ in range(60):
+        optimizer, around = stepwrap.OptimizerWrapper(optimizer), stepwrap.Lookahead(around)
+    for one in (optimizer, around):
+        assert not hasattr(one, "optimizers")
+        assert repr(one)
+        one.build(cases.variables())
