@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -220,6 +221,79 @@ def parallel_update_step(optimizer: keras.optimizers.Optimizer) -> Callable | No
     writes to the weights past `assign`, `assign_add` and `assign_sub`.
     """
     return getattr(optimizer, PARALLEL_UPDATE_STEP, None)
+
+
+_UPDATED_APART = ("Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "RMSprop", "SGD")
+
+
+def replace_parallel_update_step(
+    optimizer: keras.optimizers.Optimizer, function: Callable[..., None]
+) -> None:
+    """Has a function of the optimizer and its arguments stand in for `_parallel_update_step`.
+
+    Only in an optimizer of Keras itself that treats every variable by itself, and writes to
+    nothing else there: all those for PyTorch but Nadam, since Keras 3.0.
+    """
+    of_keras = is_of_keras(optimizer) and type(optimizer).__name__ in _UPDATED_APART
+    if of_keras and PARALLEL_UPDATE_STEP not in vars(optimizer):
+        setattr(optimizer, PARALLEL_UPDATE_STEP, types.MethodType(function, optimizer))
+
+
+def update_parts(
+    optimizer: keras.optimizers.Optimizer,
+    gradients: Sequence[Any],
+    variables: Sequence[Any],
+    learning_rate: Any,
+    elements: Sequence[slice] | None = None,
+) -> None:
+    """Does what `_parallel_update_step` of its class does, whatever stands in for it.
+
+    Args:
+        optimizer: One in which `replace_parallel_update_step` has replaced it.
+        gradients: The gradients.
+        variables: The variable of each gradient.
+        learning_rate: The learning rate.
+        elements: Which elements of each variable, flat, the gradients are of; all, if not given.
+    """
+    update = getattr(type(optimizer), PARALLEL_UPDATE_STEP)
+    if elements is None:
+        update(optimizer, gradients, variables, learning_rate)
+    else:
+        parts = [_Part(*pair) for pair in zip(variables, elements, strict=True)]
+        update(_OfParts(optimizer), gradients, parts, learning_rate)
+
+
+class _Part:
+    """Some elements of a variable, as what updates it reads and writes them."""
+
+    def __init__(self, variable: Any, elements: slice) -> None:
+        self.variable = variable
+        self.elements = elements
+        self.value = variable.value.view(-1)[elements]
+
+
+class _OfParts:
+    """An optimizer whose slots, which are lists of variables, are for parts as well."""
+
+    def __init__(self, optimizer: keras.optimizers.Optimizer) -> None:
+        self._optimizer = optimizer
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._optimizer, name)
+        return _SlotsOfParts(self._optimizer, value) if isinstance(value, list) else value
+
+    def _get_variable_index(self, part: _Part) -> _Part:
+        return part
+
+
+class _SlotsOfParts:
+    def __init__(self, optimizer: keras.optimizers.Optimizer, slots: Sequence[Any]) -> None:
+        self._optimizer = optimizer
+        self._slots = slots
+
+    def __getitem__(self, part: _Part) -> _Part:
+        slot = self._slots[variable_index(self._optimizer, part.variable)]
+        return _Part(slot, part.elements)
 
 
 VARIABLE_INDEX = "_get_variable_index"

@@ -217,6 +217,7 @@ class OptimizerWrapper(Recorded, SavedArguments, OwnState, StandIn, keras.optimi
             member.stands_inside = True
         for leaf in stack.leaves(self.inner_optimizer):
             replicas.leave_sums_to_wrapper(leaf)
+            flow.save_memory(leaf)
         # Checkpoints of the backend follow attributes, not the list in which Keras'
         # MultiOptimizer keeps its parts: without these their state would be lost.
         for index, part in enumerate(getattr(self, "optimizers", ())):

