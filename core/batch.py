@@ -43,17 +43,27 @@ class Batch:
         return cls(list(gradients), list(variables), places, loss)
 
     @property
+    def _all_are_seen(self) -> bool:
+        return len(self.places) == len(self.variables)
+
+    @property
     def seen(self) -> list[Tensor]:
         """The gradients that wrappers see."""
+        if self._all_are_seen:
+            return list(self.gradients)
         return [self.gradients[place] for place in self.places]
 
     @property
     def seen_variables(self) -> list[Variable]:
         """The variables of the gradients that wrappers see."""
+        if self._all_are_seen:
+            return list(self.variables)
         return [self.variables[place] for place in self.places]
 
     def replaced(self, seen: Sequence[Tensor]) -> Self:
         """Return the same step with other gradients in the places that wrappers see."""
+        if self._all_are_seen:
+            return type(self)(list(seen), self.variables, self.places, self.loss)
         gradients = list(self.gradients)
         for place, gradient in zip(self.places, seen, strict=True):
             gradients[place] = gradient

@@ -13,6 +13,7 @@ from ..backends import flow, keras_private, kernels, replicas
 from ..optimizers import old_names, text_form
 from ..optimizers.look_up import optimizer_of
 from ..optimizers.unknown_arguments import refuse_unknown_arguments
+from ..toolkit.kept import KeptFor
 from . import compilation, entry, refusals, shared_arguments, stack, step
 from .batch import Batch
 from .given_loss import GivenLoss
@@ -202,11 +203,13 @@ class OptimizerWrapper(Recorded, SavedArguments, OwnState, StandIn, keras.optimi
         self.inner_optimizer = inner_optimizer
         self.jit_compile = jit_compile
         self._loss = GivenLoss()
+        self.known_forms = KeptFor()
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Makes the state of the inner optimizer and of the wrapper; once is enough."""
         if self.built:
             return
+        self.known_forms.forget()
         replicas.check_made_together(type(self).__name__, variables, self)
         if not self.inner_optimizer.built:
             self.inner_optimizer.build(variables)

@@ -21,9 +21,11 @@ def step_on(wrapper: Wrapper, batch: Batch) -> None:
         run_inner(wrapper, batch)
         return
     enter_into_record = wrapper.recording(batch)
-    transformed = wrapper.transform_gradients(batch.seen, batch.seen_variables)
-    checks.same_form(_named(wrapper, "transform_gradients"), transformed, batch.seen, "gradient")
-    batch = batch.replaced(transformed)
+    if wrapper.overrides("transform_gradients"):
+        seen = batch.seen
+        transformed = wrapper.transform_gradients(batch.seen, batch.seen_variables)
+        checks.same_form(_named(wrapper, "transform_gradients"), transformed, seen, "gradient")
+        batch = batch.replaced(transformed)
     steps = None
     if wrapper.takes_steps:
         steps = _steps(wrapper, batch)
@@ -52,7 +54,8 @@ def _steps(wrapper: Wrapper, batch: Batch) -> list[Tensor]:
 
     steps = wrapper.take_steps(inner_steps, batch.seen, batch.seen_variables)
     hook = "take_steps" if wrapper.overrides("take_steps") else "transform_steps"
-    checks.same_form(_named(wrapper, hook), steps, batch.seen_variables, "variable")
+    # Of the variables' forms, which take longer to ask for.
+    checks.same_form(_named(wrapper, hook), steps, batch.seen, "variable")
     return steps
 
 

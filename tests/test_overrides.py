@@ -83,6 +83,12 @@ def written(variables, write):
 # the samples, which calls the method of that name in one or several ways.
 KERNELS = {
     "dense": lambda k, s: [k.dense(one, s.variables()[1]) for one in (s.tensors[1], [[1, 2]])],
+    "forms": lambda k, s: len(k.forms(s.variables())) == len(SHAPES),
+    "have_forms": lambda k, s: [  # what the reference does not know
+        k.have_forms([[0.0]] * 3, k.forms(s.variables())),
+        k.have_forms(s.tensors[::-1], k.forms(s.variables())),
+        k.have_forms([ops.cast(one, "float64") for one in s.tensors], k.forms(s.variables())),
+    ],
     "is_sparse": lambda k, s: k.is_sparse(s.tensors[1]),
     "written_out": lambda k, s: k.written_out(s.tensors[1]),
     "slices": lambda k, s: k.slices(s.tensors[1]),
@@ -92,6 +98,16 @@ KERNELS = {
         k.all_finite([*s.scalars, ops.convert_to_tensor(np.nan, "float32")]),
     ],
     "all_hold": lambda k, s: [k.all_hold(s.choices), k.all_hold([s.yes, s.yes])],
+    "all_within": lambda k, s: [
+        ops.convert_to_tensor(
+            k.all_within(k.numbers(values, s.blocks), [1.0] * len(s.blocks), [2.0] * len(s.blocks))
+        )
+        for values in ([1.0, -2.0, 1.5, 1.0], [1.0, 1.0, 2.5, 1.0], [0.5] * 4, [np.nan] * 4)
+    ],
+    "root": lambda k, s: [
+        k.each(k.root, k.numbers(values, s.blocks))
+        for values in ([0.0, 4.0, 2.0, np.inf], [np.nan] * 4)
+    ],
     "numbers": lambda k, s: [
         k.numbers(s.scalars, s.blocks),
         k.numbers([1.5] * len(s.blocks), s.blocks),
@@ -232,7 +248,7 @@ def eager(function):
 COMPARED = [name for name in overrides("kernels") if name != "rows"]
 # What makes variables, or looks at more than tensors, is not compiled by itself.
 WRITE = ("add", "add_up", "update_averages", "blend", "accumulate")
-NOT_COMPILED = (*WRITE, "dense", "is_sparse", "sizes_are_known")
+NOT_COMPILED = (*WRITE, "dense", "forms", "have_forms", "is_sparse", "sizes_are_known")
 
 
 @pytest.mark.parametrize("dtype", ROUNDING)

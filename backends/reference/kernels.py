@@ -40,8 +40,23 @@ class Kernels:
             raise TypeError("text is no number")
         return gradient if given == dtype else ops.cast(gradient, dtype)
 
+    def forms(self, variables: Sequence[Any]) -> list[Any]:
+        """Return for each variable what `have_forms` compares a gradient with."""
+        return [None] * len(variables)
+
+    def have_forms(self, gradients: Sequence[Any], forms: Sequence[Any]) -> bool:
+        """Return whether the gradients are known to be such as `dense` returns them already.
+
+        They are of the shapes of the variables that the forms are of, too. Here that is known of
+        none, and every single one is looked at.
+        """
+        return False
+
     # Sparse gradients: rows of a variable, along its first axis; all others are zero. Here there
     # are none: gradients are dense, or made so where they come in.
+
+    knows_rows: bool = False
+    """Whether there are any, or only dense gradients."""
 
     def is_sparse(self, gradient: Any) -> bool:
         """Return whether a gradient can be, or is, one for `rows`."""
@@ -76,6 +91,12 @@ class Kernels:
         """Return whether every boolean of a list, or of some blocks, is true."""
         return functools.reduce(ops.logical_and, conditions)
 
+    def root(self, square: Any) -> Any:
+        """Return the square root, which at 0, too, has a finite derivative."""
+        positive = square > 0
+        one = ops.ones_like(square)
+        return ops.where(positive, ops.sqrt(ops.where(positive, square, one)), square)
+
     # Blocks: lists of tensors of which each counts as one vector, with at least one element. The
     # numbers of blocks, one for each, in float32 or wider, are one tensor where a call for each
     # would take long, else a list, as here: compilers make slow code of many scalars put together.
@@ -87,6 +108,18 @@ class Kernels:
     def each(self, formula: Callable[..., Any], *numbers: Any) -> Any:
         """Return what the formula, of scalars, makes of the numbers of each block."""
         return list(map(formula, *numbers))
+
+    def all_within(self, numbers: Any, least: Sequence[float], most: Sequence[float]) -> Any:
+        """Return whether the magnitude of the number of each block is between two of a list's.
+
+        What is no number is not. It is a plain boolean only where it is known in Python.
+        """
+
+        def is_within(number: Any, least: float, most: float) -> Any:
+            magnitude = ops.abs(number)
+            return (magnitude >= least) & (magnitude <= most)
+
+        return self.all_hold(list(map(is_within, numbers, least, most)))
 
     def first(self, blocks: Sequence[Sequence[Any]]) -> Any:
         """Return the first element of each block."""

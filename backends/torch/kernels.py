@@ -29,6 +29,21 @@ class Kernels(reference.Kernels):
         dtype = self.flow.value(variable).dtype
         return (gradient.to_dense() if gradient.is_sparse else gradient).to(dtype)
 
+    def forms(self, variables: Sequence[Any]) -> list[Any]:
+        """Return shapes and dtypes."""
+        values = map(self.flow.value, variables)
+        return [(value.shape, value.dtype) for value in values]
+
+    def have_forms(self, gradients: Sequence[Any], forms: Sequence[Any]) -> bool:
+        """Looks at what PyTorch knows of them."""
+        return all(
+            type(gradient) is torch.Tensor
+            and gradient.dtype is dtype
+            and gradient.shape == shape
+            and gradient.layout is torch.strided
+            for gradient, (shape, dtype) in zip(gradients, forms, strict=True)
+        )
+
     def all_finite(self, scalars: Any) -> Any:
         """Looks at all at once."""
         vector = scalars if torch.is_tensor(scalars) else _vector(scalars)
@@ -39,6 +54,10 @@ class Kernels(reference.Kernels):
         vector = conditions if torch.is_tensor(conditions) else torch.stack(list(conditions))
         return vector.all()
 
+    def root(self, square: Any) -> Any:
+        """Takes no care of a derivative that nobody asks for."""
+        return super().root(square) if square.requires_grad else square.sqrt()
+
     # The numbers of blocks are a vector.
 
     def numbers(self, values: Sequence[Any], blocks: Sequence[Sequence[Any]]) -> Any:
@@ -47,11 +66,17 @@ class Kernels(reference.Kernels):
             return _vector(values)
         dtypes = {tensor.dtype for block in blocks for tensor in block}
         widest = functools.reduce(torch.promote_types, dtypes, torch.float32)
-        return torch.tensor(values, dtype=widest, device=blocks[0][0].device)
+        make = torch.tensor if torch.compiler.is_compiling() else _constants
+        return make(tuple(values), dtype=widest, device=blocks[0][0].device)
 
     def each(self, formula: Callable[..., Any], *numbers: Any) -> Any:
         """Calls it once, with vectors."""
         return formula(*numbers)
+
+    def all_within(self, numbers: Any, least: Sequence[float], most: Sequence[float]) -> Any:
+        """Looks in Python."""
+        pairs = zip(numbers.tolist(), least, most, strict=True)
+        return all(lowest <= abs(number) <= highest for number, lowest, highest in pairs)
 
     def first(self, blocks: Sequence[Sequence[Any]]) -> Any:
         """Return a vector."""
@@ -92,7 +117,9 @@ class Kernels(reference.Kernels):
         return _of_blocks(torch.amin, ends, blocks)
 
     def _flat(self, blocks: Sequence[Sequence[Any]]) -> list[Any]:
-        return [tensor.reshape(-1) for tensor in self._all_of(blocks)]
+        return [
+            tensor if tensor.ndim == 1 else tensor.reshape(-1) for tensor in self._all_of(blocks)
+        ]
 
     def _all_of(self, blocks: Sequence[Sequence[Any]]) -> list[Any]:
         return [self._wide(tensor) for block in blocks for tensor in block]
@@ -125,6 +152,8 @@ class Kernels(reference.Kernels):
         choices = chosen.tolist()
         if not any(choices):
             return list(others)
+        if all(choices):
+            return self.scaled(blocks, factors)
         products = iter(self.scaled(list(itertools.compress(blocks, choices)), factors[chosen]))
         return [
             next(products) if choice else other
@@ -268,8 +297,18 @@ def _of_blocks(reduce: Callable, scalars: Sequence[Any], blocks: Sequence[Sequen
 
 def _vector(scalars: Sequence[Any]) -> Any:
     """Return them in the widest of their dtypes."""
-    widest = functools.reduce(torch.promote_types, {scalar.dtype for scalar in scalars})
-    return torch.stack([scalar.to(widest) for scalar in scalars])
+    dtypes = {scalar.dtype for scalar in scalars}
+    if len(dtypes) > 1:
+        widest = functools.reduce(torch.promote_types, dtypes)
+        scalars = [scalar.to(widest) for scalar in scalars]
+    return torch.stack(list(scalars))
+
+
+@functools.lru_cache(maxsize=64)
+def _constants(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Any:
+    """Return a vector that nobody may write to, and that every mode of PyTorch can use."""
+    with torch.inference_mode(False):
+        return torch.tensor(values, dtype=dtype, device=device)
 
 
 def _wide_dtype(tensor: Any) -> torch.dtype:
