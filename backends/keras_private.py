@@ -12,6 +12,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras.src.backend.common import stateless_scope
 
 _OPTIMIZERS_OF_TORCH = "keras.src.backend.torch.optimizers."
 
@@ -209,6 +210,27 @@ def replace_reduction(optimizer: keras.optimizers.Optimizer, unless: Callable[[]
         return  # another wrapper of the stack has done it
     reduce = optimizer._all_reduce_sum_gradients
     optimizer._all_reduce_sum_gradients = lambda pairs: pairs if unless() else reduce(pairs)
+
+
+def in_stateless_scope() -> bool:
+    """Return whether values of variables are those of a `keras.StatelessScope`, which keeps writes.
+
+    `keras.src.backend.common.stateless_scope.in_stateless_scope`: since Keras 3.0.
+    """
+    return stateless_scope.in_stateless_scope()
+
+
+def held_values(variables: Sequence[keras.Variable]) -> list[Any]:
+    """Return the values of variables as PyTorch holds them, in place.
+
+    `_value`, which `value` returns after a dozen calls where there is no `keras.StatelessScope`:
+    since Keras 3.0. None there is a variable that has no value yet.
+    """
+    if stateless_scope.in_stateless_scope():
+        return [variable.value for variable in variables]
+    return [
+        variable.value if variable._value is None else variable._value for variable in variables
+    ]
 
 
 PARALLEL_UPDATE_STEP = "_parallel_update_step"

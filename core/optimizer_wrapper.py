@@ -288,7 +288,9 @@ class OptimizerWrapper(Recorded, SavedArguments, OwnState, StandIn, keras.optimi
         Returns:
             What the function returns, or zeros.
         """
-        variables = [*keras_private.built_variables(self), *self.variables]
+        variables = []
+        if flow.hands_variables_on:
+            variables = [*keras_private.built_variables(self), *self.variables]
         return flow.run_if(predicate, function, variables, *tensors, like=like)
 
     def write_steps(self, variables: Sequence[Variable], steps: Sequence[Tensor]) -> None:

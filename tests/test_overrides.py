@@ -98,6 +98,31 @@ KERNELS = {
         k.all_finite([*s.scalars, ops.convert_to_tensor(np.nan, "float32")]),
     ],
     "all_hold": lambda k, s: [k.all_hold(s.choices), k.all_hold([s.yes, s.yes])],
+    "scalar": lambda k, s: [
+        ops.convert_to_tensor(k.scalar(value, "float32"))
+        for value in (
+            0.1,
+            3,
+            s.scalars[0],
+            keras.Variable(2.5),
+            keras.Variable(2, dtype="int32", trainable=False),
+        )
+    ],
+    "of_scalars": lambda k, s: [
+        ops.convert_to_tensor(one)
+        for one in k.of_scalars(
+            lambda numpy, one, other, counts: (
+                numpy.where(one > other, one, -other / 3),
+                numpy.isfinite(one / numpy.zeros_like(one)),
+                ~numpy.equal(one, other) & (other < 9),
+                numpy.stack([counts[0] + 1, numpy.sum(counts)]),
+            ),
+            s.scalars[0],
+            k.scalar(0.1, "float32"),
+            ops.convert_to_tensor([1, 2], "int32"),
+        )
+    ],
+    "times": lambda k, s: k.times(s.tensors, k.scalar(0.5, "float32")),
     "all_within": lambda k, s: [
         ops.convert_to_tensor(
             k.all_within(k.numbers(values, s.blocks), [1.0] * len(s.blocks), [2.0] * len(s.blocks))
@@ -248,7 +273,7 @@ def eager(function):
 COMPARED = [name for name in overrides("kernels") if name != "rows"]
 # What makes variables, or looks at more than tensors, is not compiled by itself.
 WRITE = ("add", "add_up", "update_averages", "blend", "accumulate")
-NOT_COMPILED = (*WRITE, "dense", "forms", "have_forms", "is_sparse", "sizes_are_known")
+NOT_COMPILED = (*WRITE, "dense", "scalar", "forms", "have_forms", "is_sparse", "sizes_are_known")
 
 
 @pytest.mark.parametrize("dtype", ROUNDING)
@@ -307,9 +332,19 @@ FLOW = {
     "goes_on": lambda f: f.goes_on(f.trace_of(ops.ones(2))),
     "trace_of": lambda f: f.goes_on(f.trace_of(ops.ones(2))),
     "value": lambda f: [f.value(keras.Variable([1.0, 2.0])), f.value(ops.ones(2))],
+    "values": lambda f: f.values([keras.Variable([1.0, 2.0]), ops.ones(2)]),
     "copy": lambda f: changed(f.copy),
     "start_at": lambda f: changed(f.start_at),
     "snapshot": lambda f: changed(lambda variables, _: f.snapshot(variables)),
+    "assign": lambda f: changed(
+        lambda variables, others: (
+            [
+                f.assign(variable, np.array(value))
+                for variable, value in zip(variables, ([7.0, 8.0], 9.0), strict=True)
+            ]
+            and []
+        )
+    ),
     "read": lambda f: f.read(keras.Variable([1.0, 2.0])),
 }
 

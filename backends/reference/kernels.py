@@ -91,6 +91,24 @@ class Kernels:
         """Return whether every boolean of a list, or of some blocks, is true."""
         return functools.reduce(ops.logical_and, conditions)
 
+    # Scalars, of which a rule is made: a formula is given what it computes with, which is
+    # `keras.ops` here, or NumPy where they are known in Python and that takes less time.
+
+    def scalar(self, value: Any, dtype: str) -> Any:
+        """Return a number, a tensor or a variable as a scalar of that dtype, for `of_scalars`."""
+        if isinstance(value, int | float):  # of which `ops.cast` would make a float32 first
+            return ops.convert_to_tensor(value, dtype)
+        return ops.cast(ops.convert_to_tensor(value), dtype)
+
+    def of_scalars(self, formula: Callable[..., Any], *scalars: Any) -> Any:
+        """Return formula(numpy, *scalars), where numpy has the functions that NumPy has, too.
+
+        Args:
+            formula: What computes with scalars, and vectors of them.
+            scalars: Variables, and tensors, also those that `scalar` has made.
+        """
+        return formula(ops, *map(ops.convert_to_tensor, scalars))
+
     def root(self, square: Any) -> Any:
         """Return the square root, which at 0, too, has a finite derivative."""
         positive = square > 0
@@ -255,6 +273,10 @@ class Kernels:
             ops.where(accepted, _scaled(scale, tensor), ops.zeros_like(tensor))
             for tensor in tensors
         ]
+
+    def times(self, tensors: Sequence[Any], factor: Any) -> list[Any]:
+        """Return the tensors times a scalar that `scalar` or `of_scalars` has made."""
+        return [tensor * ops.cast(factor, tensor.dtype) for tensor in tensors]
 
     def add_scaled(self, tensors: Sequence[Any], others: Sequence[Any], scale: float) -> list[Any]:
         """Return new tensors: tensor + scale · other."""

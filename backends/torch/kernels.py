@@ -31,8 +31,7 @@ class Kernels(reference.Kernels):
 
     def forms(self, variables: Sequence[Any]) -> list[Any]:
         """Return shapes and dtypes."""
-        values = map(self.flow.value, variables)
-        return [(value.shape, value.dtype) for value in values]
+        return [(value.shape, value.dtype) for value in self.flow.values(variables)]
 
     def have_forms(self, gradients: Sequence[Any], forms: Sequence[Any]) -> bool:
         """Looks at what PyTorch knows of them."""
@@ -53,6 +52,24 @@ class Kernels(reference.Kernels):
         """Looks at all at once."""
         vector = conditions if torch.is_tensor(conditions) else torch.stack(list(conditions))
         return vector.all()
+
+    def scalar(self, value: Any, dtype: str) -> Any:
+        """Return one of NumPy."""
+        if torch.compiler.is_compiling():
+            return super().scalar(value, dtype)
+        value = self.flow.value(value)
+        return np.dtype(dtype).type(value.item() if torch.is_tensor(value) else value)
+
+    def of_scalars(self, formula: Callable[..., Any], *scalars: Any) -> Any:
+        """Computes in Python, where an operation of PyTorch takes ten times as long."""
+        if torch.compiler.is_compiling():
+            return super().of_scalars(formula, *scalars)
+        with np.errstate(all="ignore"):
+            return formula(np, *map(self._array, scalars))
+
+    def _array(self, scalars: Any) -> Any:
+        tensor = self.flow.value(scalars)
+        return tensor.numpy(force=True)[()] if torch.is_tensor(tensor) else tensor
 
     def root(self, square: Any) -> Any:
         """Takes no care of a derivative that nobody asks for."""
@@ -164,7 +181,15 @@ class Kernels(reference.Kernels):
         """Decides in Python, and multiplies all at once."""
         if not accepted:
             return [torch.zeros_like(tensor) for tensor in tensors]
+        scale = torch.as_tensor(scale, device=tensors[0].device)
         return _as(torch._foreach_mul(list(map(self._wide, tensors)), scale), tensors)
+
+    def times(self, tensors: Sequence[Any], factor: Any) -> list[Any]:
+        """Multiplies all at once."""
+        factor = torch.as_tensor(factor, device=tensors[0].device)
+        if any(tensor.dtype != factor.dtype for tensor in tensors):
+            return super().times(tensors, factor)
+        return list(torch._foreach_mul(list(tensors), factor))
 
     @torch.no_grad()
     def add_scaled(self, tensors: Sequence[Any], others: Sequence[Any], scale: float) -> list[Any]:
@@ -242,7 +267,7 @@ class Kernels(reference.Kernels):
         return values
 
     def _values(self, variables: Sequence[Any]) -> list[Any]:
-        return list(map(self.flow.value, variables))
+        return self.flow.values(variables)
 
     def _are_finite(self, tensors: Sequence[Any]) -> Any:
         """Return whether all elements are; no, too, where large ones have a sum that is not."""
