@@ -35,12 +35,13 @@ class Batch:
         loss: Tensor | None,
     ) -> Self:
         """Return the step on these gradients, with the places that wrappers see."""
-        places = tuple(
+        places = [
             place
             for place, (gradient, variable) in enumerate(zip(gradients, variables, strict=True))
-            if gradient is not None and not is_overwritten(variable)
-        )
-        return cls(list(gradients), list(variables), places, loss)
+            # As `is_overwritten` has it, without a call for each.
+            if gradient is not None and not getattr(variable, "overwrite_with_gradient", False)
+        ]
+        return cls(list(gradients), list(variables), tuple(places), loss)
 
     @property
     def _all_are_seen(self) -> bool:

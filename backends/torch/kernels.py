@@ -35,13 +35,15 @@ class Kernels(reference.Kernels):
 
     def have_forms(self, gradients: Sequence[Any], forms: Sequence[Any]) -> bool:
         """Looks at what PyTorch knows of them."""
-        return all(
-            type(gradient) is torch.Tensor
-            and gradient.dtype is dtype
-            and gradient.shape == shape
-            and gradient.layout is torch.strided
-            for gradient, (shape, dtype) in zip(gradients, forms, strict=True)
-        )
+        for gradient, (shape, dtype) in zip(gradients, forms, strict=True):
+            if not (
+                type(gradient) is torch.Tensor
+                and gradient.dtype is dtype
+                and gradient.shape == shape
+                and gradient.layout is torch.strided
+            ):
+                return False
+        return True
 
     def all_finite(self, scalars: Any) -> Any:
         """Looks at all at once."""

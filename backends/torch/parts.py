@@ -45,7 +45,7 @@ def _gains_by_parts(gradients: Sequence[Any], variables: Sequence[Any]) -> bool:
     """
     return (
         not torch.compiler.is_compiling()
-        and sum(gradient.numel() for gradient in gradients) > SIZE
+        and sum(map(torch.Tensor.numel, gradients)) > SIZE
         and device.on_cpu(gradients[0])
         and len({variable.dtype for variable in variables}) == 1
         and all(variable.value.is_contiguous() for variable in variables)
