@@ -234,11 +234,16 @@ def measure_units(
     def each(formula: Callable, *lists: Sequence[Tensor]) -> list[Tensor]:
         return list(map(formula, *lists))
 
-    bounds = table(LEAST if down_to_zero else ZERO), table(MOST)
+    lowest = LEAST if down_to_zero else ZERO
+    dtypes = [common_dtype([one]) for one in quantities]
+    bounds = ([values[dtype] for dtype in dtypes] for values in (lowest, MOST))
+    sound = kernels.units_within(quantities, *bounds)
+    if sound is True:
+        return Measured(quantities, [1.0] * len(quantities), unscaled=True)
     return _measured(
         quantities,
-        kernels.all_hold([ops.all(one) for one in each(_is_within, quantities, *bounds)]),
-        lambda: each(_scale, quantities, table(SMALL), *bounds),
+        sound,
+        lambda: each(_scale, quantities, *map(table, (SMALL, lowest, MOST))),
         lambda scales: [
             quantity(kernels.scaled_unless(False, [[tensor]], [scale])[0][0])
             for tensor, scale in zip(tensors, scales, strict=True)
@@ -256,12 +261,6 @@ def _measured(
     scales = choose_scales()
     norms = flow.cond(sound, lambda: plain, lambda: measure_scaled(scales))
     return Measured(norms, scales, sound)
-
-
-def _is_within(number: Tensor, least: Tensor, most: Tensor) -> Tensor:
-    """Return whether the magnitude is within the bounds; that of what is no number is not."""
-    magnitude = ops.abs(number)
-    return (magnitude >= least) & (magnitude <= most)
 
 
 def _scale(number: Tensor, small: Tensor, least: Tensor, most: Tensor) -> Tensor:

@@ -129,6 +129,17 @@ KERNELS = {
         )
         for values in ([1.0, -2.0, 1.5, 1.0], [1.0, 1.0, 2.5, 1.0], [0.5] * 4, [np.nan] * 4)
     ],
+    "units_within": lambda k, s: [
+        ops.convert_to_tensor(
+            k.units_within([ops.convert_to_tensor(one) for one in values], [1.0] * 2, [2.0] * 2)
+        )
+        for values in (
+            ([[1.0, -2.0]], [1.5]),
+            ([[1.0, 2.5]], [1.5]),
+            ([[1.0, 0.0]], [1.5]),
+            ([[1.0, np.nan]], [1.5]),
+        )
+    ],
     "root": lambda k, s: [
         k.each(k.root, k.numbers(values, s.blocks))
         for values in ([0.0, 4.0, 2.0, np.inf], [np.nan] * 4)

@@ -89,7 +89,7 @@ LIMITS = {
     "cautious": (stepwrap.Cautious, ADAM, (225, 13), (14, 15)),
     "l4": (stepwrap.L4Wrapper, ADAM, (580, 42), (36, 5.5)),
     "l4mom": (lambda _: stepwrap.L4Mom(), MOMENTUM, (655, 47), (1, 5.5)),
-    "five deep": (lambda _: stepwrap.parse(FIVE_DEEP), ADAM, (720, 46), (175, 33)),
+    "five deep": (lambda _: stepwrap.parse(FIVE_DEEP), ADAM, (716, 44), (63, 20.5)),
 }
 
 

@@ -133,11 +133,13 @@ class Kernels:
         What is no number is not. It is a plain boolean only where it is known in Python.
         """
 
-        def is_within(number: Any, least: float, most: float) -> Any:
-            magnitude = ops.abs(number)
-            return (magnitude >= least) & (magnitude <= most)
+        return self.all_hold(list(map(_is_within, numbers, least, most)))
 
-        return self.all_hold(list(map(is_within, numbers, least, most)))
+    def units_within(
+        self, tensors: Sequence[Any], least: Sequence[float], most: Sequence[float]
+    ) -> Any:
+        """Return the same of all elements of each tensor."""
+        return self.all_hold(list(map(ops.all, map(_is_within, tensors, least, most))))
 
     def first(self, blocks: Sequence[Sequence[Any]]) -> Any:
         """Return the first element of each block."""
@@ -392,6 +394,11 @@ def scaled_by_part(step: Tensor, kept: Tensor, count: Tensor, least_kept: float)
 
 def _scaled(factor: Any, tensor: Tensor) -> Tensor:
     return ops.cast(ops.multiply(tensor, factor), tensor.dtype)
+
+
+def _is_within(number: Tensor, least: float, most: float) -> Tensor:
+    magnitude = ops.abs(number)
+    return (magnitude >= least) & (magnitude <= most)
 
 
 def _added(scalars: Sequence[Tensor]) -> Tensor:

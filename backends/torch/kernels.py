@@ -97,6 +97,15 @@ class Kernels(reference.Kernels):
         pairs = zip(numbers.tolist(), least, most, strict=True)
         return all(lowest <= abs(number) <= highest for number, lowest, highest in pairs)
 
+    def units_within(
+        self, tensors: Sequence[Any], least: Sequence[float], most: Sequence[float]
+    ) -> Any:
+        """Looks in Python at the ends of the range of magnitudes."""
+        magnitudes = torch._foreach_abs(list(tensors))
+        ends = _vector([end for one in magnitudes for end in torch.aminmax(one)]).tolist()
+        pairs = zip(ends[::2], ends[1::2], least, most, strict=True)
+        return all(first <= low and high <= last for low, high, first, last in pairs)
+
     def first(self, blocks: Sequence[Sequence[Any]]) -> Any:
         """Return a vector."""
         return _vector(super().first(blocks))
