@@ -202,6 +202,8 @@ KERNELS = {
     "downhill": lambda k, s: [
         k.downhill(s.tensors, s.others, 1e-3),
         k.downhill(s.not_finite(), s.opposed(), 1e-3),
+        k.downhill(s.tensors[:2], s.others[:2], 1e-3),  # where none is large
+        k.downhill(s.not_finite()[-1:], s.opposed()[-1:], 1e-3),
     ],
     "add": lambda k, s: written(s.variables(), lambda v: k.add(v, s.tensors)),
     "add_up": lambda k, s: [

@@ -86,10 +86,10 @@ LIMITS = {
         (5, 2),
     ),
     "clipped": (stepwrap.ClippedOptimizer, ADAM, (211, 14), (11.5, 2)),
-    "cautious": (stepwrap.Cautious, ADAM, (225, 13), (14, 15)),
+    "cautious": (stepwrap.Cautious, ADAM, (223, 16), (7, 5.5)),
     "l4": (stepwrap.L4Wrapper, ADAM, (580, 42), (36, 5.5)),
     "l4mom": (lambda _: stepwrap.L4Mom(), MOMENTUM, (655, 47), (1, 5.5)),
-    "five deep": (lambda _: stepwrap.parse(FIVE_DEEP), ADAM, (716, 44), (63, 20.5)),
+    "five deep": (lambda _: stepwrap.parse(FIVE_DEEP), ADAM, (715, 48), (56, 11.5)),
 }
 
 

@@ -212,15 +212,11 @@ class Kernels(reference.Kernels):
         self, steps: Sequence[Any], gradients: Sequence[Any], least_kept: float
     ) -> list[Any]:
         """Multiplies by 0 or 1, and selects only where products are not finite."""
-        results = [_empty_like(step) for step in steps]
-        counts, sums = [], []
-        for kept, step, gradient in _in_cache(results, steps, gradients):
-            torch.sign(step, out=kept).mul_(gradient)  # the product itself could underflow
-            counts.append(kept.lt_(0).sum(dtype=_wide_dtype(kept)))
-            sums.append(kept.mul_(step).sum())
+        keep = _kept_at_once if max(map(torch.Tensor.numel, steps)) <= PIECE else _kept_in_cache
+        results, counts, sums = keep(steps, gradients)
         scales = [
             step.numel() / (max(count, least_kept * step.numel()) or 1)
-            for step, count in zip(steps, _summed(counts, steps), strict=True)
+            for step, count in zip(steps, counts, strict=True)
         ]
         if self.all_finite(sums):
             torch._foreach_mul_(results, scales)
@@ -385,6 +381,32 @@ def _in_cache(*lists: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
     """Yield the pieces of the tensors that stand in one place of the lists, place after place."""
     for tensors in zip(*lists, strict=True):
         yield from zip(*map(_pieces, tensors), strict=True)
+
+
+Kept = tuple[list[Any], list[float], list[Any]]
+
+
+def _kept_at_once(steps: Sequence[Any], gradients: Sequence[Any]) -> Kept:
+    """Return the elements of each step that are downhill, or 0, how many, and what shows overflows.
+
+    The last are sums.
+    """
+    results = torch._foreach_sign(list(steps))
+    torch._foreach_mul_(results, list(gradients))  # the product itself could underflow
+    counts = [kept.lt_(0).sum(dtype=_wide_dtype(kept)) for kept in results]
+    torch._foreach_mul_(results, list(steps))
+    return list(results), torch.stack(counts).tolist(), [kept.sum() for kept in results]
+
+
+def _kept_in_cache(steps: Sequence[Any], gradients: Sequence[Any]) -> Kept:
+    """Return the same, computed piece after piece."""
+    results = [_empty_like(step) for step in steps]
+    counts, sums = [], []
+    for kept, step, gradient in _in_cache(results, steps, gradients):
+        torch.sign(step, out=kept).mul_(gradient)
+        counts.append(kept.lt_(0).sum(dtype=_wide_dtype(kept)))
+        sums.append(kept.mul_(step).sum())
+    return results, _summed(counts, steps), sums
 
 
 def _summed(numbers: Sequence[Any], tensors: Sequence[Any]) -> list[float]:
