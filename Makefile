@@ -9,7 +9,8 @@
 #   make test-tensorflow-cpu  the command there
 #   make differences    docs/differences.md again, from the long tests on every backend
 #   make bench          the time and memory of a wrapped step against a bare one on every backend, into
-#                       images/ (40 minutes; FAST=1: a few in five, into output/; ALL=1: everything, in hours)
+#                       images/ (an hour; FAST=1: a few in five, into output/; ALL=1: everything, in hours)
+#   make scaling        how the cost of a step grows with weights and with variables, into images/ (an hour)
 #   make images         the demo's picture and table again, into images/
 #   make l4             L4 and hand-set learning rates on handwritten digits, into images/ (3 minutes)
 #   make reproduce      a published experiment, into its page;  NAME=l4-mnist DATA=folder of the data sets
@@ -40,7 +41,7 @@ OLDEST = $(shell $(PYTHON) -c 'import tomllib; project = tomllib.load(open("pypr
 # First, so that no worker is left alone with it at the end.
 LONGEST = tests/test_soak.py
 
-.PHONY: demo quick test test-long test-all test-oldest test-tensorflow-cpu differences catalogue docs wrapper bench images l4 reproduce clean
+.PHONY: demo quick test test-long test-all test-oldest test-tensorflow-cpu differences catalogue docs wrapper bench scaling images l4 reproduce clean
 
 demo: $(VENV)/.installed-$(BACKEND)
 	$(BIN)/python -m stepwrap demo
@@ -92,9 +93,13 @@ bench: $(VENV)/.installed-tensorflow,jax,torch,peers
 ifeq ($(FAST),)
 	$(BIN)/python benchmarks/first_step.py
 	cp output/bench/first_step.json output/bench/first_step_table.md images/
-	cp output/bench/bench.png output/bench/bench.svg output/bench/bench.md output/bench/bench_tables.md images/
+	cp output/bench/bench.png output/bench/bench.svg output/bench/bench.md output/bench/bench_tables.md output/bench/bench_peers.md images/
 	[ "$$(wc -c < output/bench/bench.json)" -gt 300000 ] || cp output/bench/bench.json images/
 endif
+
+scaling: $(VENV)/.installed-tensorflow,jax,torch,peers
+	$(BIN)/python benchmarks/scaling.py
+	cp output/bench/scaling.json output/bench/scaling_table.md output/bench/scaling.png output/bench/scaling.svg images/
 
 images: demo
 	cp output/demo/results.png images/digits.png

@@ -13,16 +13,20 @@ from . import callbacks, checks, normalizers, optimizers, presets, wrappers
 from .core import moved_names
 from .optimizers import RAdam, old_names
 from .text import chain, describe, parse
+from .toolkit.layer_decay import layer_decay
+from .toolkit.selection import VECTORS
 from .wrappers import classes
 from .wrappers.classes import *  # noqa: F403
 
 __version__ = version("stepwrap")
 
 __all__ = [
+    "VECTORS",
     "RAdam",
     "callbacks",
     "chain",
     "describe",
+    "layer_decay",
     "normalizers",
     "optimizers",
     "parse",

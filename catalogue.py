@@ -110,7 +110,7 @@ class Catalogue:
         del self._entries[name]
 
     def names(self, pattern: str = "*") -> list[str]:
-        """The names that match a pattern, sorted.
+        """Return the names that match a pattern, sorted.
 
         Args:
             pattern: Characters, with `*` for any number of any, `?` for one, `[ab]` for one
@@ -139,7 +139,7 @@ class Catalogue:
         return self._found(name) is not None
 
     def _found(self, name: str) -> str | None:
-        """The name under which it is entered that may be written in other ways."""
+        """Return the name under which it is entered that may be written in other ways."""
         if name in self._entries:
             return name
         lower = str(name).lower()
@@ -157,7 +157,7 @@ class Catalogue:
         return None
 
     def name_of(self, entry: Any) -> str | None:
-        """The name of an entry, None if it has none."""
+        """Return the name of an entry, None if it has none."""
         return next((name for name in self.names() if self._entries[name] is entry), None)
 
 
@@ -236,7 +236,7 @@ class SavedClasses:
         return self._catalogue.register(name, cls, saved, replace)
 
     def example(self, name: str) -> dict[str, Any]:
-        """Arguments, beside an optimizer to wrap, with which what has that name shows what it does.
+        """Return arguments, beside an optimizer to wrap, with which a name shows what it does.
 
         They are those that it cannot do without, and those that make it do something within
         three steps. Tests, documentation and benchmarks make it with them. Most need none.
@@ -248,6 +248,6 @@ class SavedClasses:
 
 
 def snake_case(cls: type) -> str:
-    """The name that Keras gives to the instances of a class, as `rm_sprop` to RMSprop's."""
+    """Return the name that Keras gives to the instances of a class, as `rm_sprop` to RMSprop's."""
     word_starts = r"(?<=[a-z])(?=[A-Z])|(?<=.)(?=[A-Z][a-z])"
     return re.sub(word_starts, "_", cls.__name__).lower()

@@ -9,14 +9,14 @@ import os
 import pathlib
 import re
 import reprlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
 
 
 def choice(argument: str, value: Any, options: Sequence[str]) -> str:
-    """A string that is one of the options."""
+    """Return a string that is one of the options."""
     if not isinstance(value, str):
         raise TypeError(f"`{argument}` must be one of {listed(options)}. Received: {value!r}")
     if value not in options:
@@ -28,7 +28,7 @@ def choice(argument: str, value: Any, options: Sequence[str]) -> str:
 
 
 def positive(argument: str, value: Any) -> float:
-    """A finite number above zero."""
+    """Return a finite number above zero."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(
             f"`{argument}` must be a number above 0, such as 1.0. "
@@ -51,7 +51,9 @@ def number(
     below: float = math.inf,
     most: float = math.inf,
 ) -> float:
-    """A finite number in a range with ends open (`above`, `below`) or closed (`least`, `most`)."""
+    """Return a finite number in a range with ends open (`above`, `below`) or closed (`least`,
+    `most`).
+    """
     bounds = [
         words
         for bound, words in (
@@ -73,12 +75,12 @@ def number(
 
 
 def probability(argument: str, value: Any) -> float:
-    """A number above 0 and at most 1."""
+    """Return a number above 0 and at most 1."""
     return number(argument, value, above=0, most=1)
 
 
 def seed(argument: str, value: Any) -> int | None:
-    """A whole number of at least 0, or None."""
+    """Return a whole number of at least 0, or None."""
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
@@ -105,7 +107,7 @@ def flag(argument: str, value: Any) -> bool:
 
 
 def count(argument: str, value: Any, *, least: int = 1) -> int:
-    """A whole number of at least 1, or 0."""
+    """Return a whole number of at least 1, or 0."""
     wanted = f"`{argument}` must be a whole number {'above' if least else 'of at least'} 0."
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(
@@ -116,22 +118,60 @@ def count(argument: str, value: Any, *, least: int = 1) -> int:
     return int(value)
 
 
-def patterns(argument: str, value: Any) -> list[str]:
-    """Regular expressions; a single one makes a list of one."""
-    wanted = f"`{argument}` must be a regular expression, such as 'bias', or a list of them."
+def patterns(argument: str, value: Any, selectors: Sequence[str] = ()) -> list[str]:
+    """Regular expressions, or words that stand for something else; one makes a list of one."""
+    words = "".join(f" {selector!r}," for selector in selectors)
+    wanted = f"`{argument}` must be a regular expression, such as 'bias',{words} or a list of them."
     given = [value] if isinstance(value, str) else value
     if not isinstance(given, list | tuple) or not all(isinstance(one, str) for one in given):
         raise TypeError(f"{wanted} Received: {argument}={brief(value)}.")
     for pattern in given:
+        if pattern in selectors:
+            continue
         try:
             re.compile(pattern)
         except re.error as error:
-            raise ValueError(f"{wanted} Received: {pattern!r}, which is none: {error}.") from error
+            hint = nearest(pattern, selectors)
+            raise ValueError(
+                f"{wanted} Received: {pattern!r}, which is none: {error}.{hint}"
+            ) from error
     return list(given)
 
 
+def by_pattern(
+    argument: str,
+    value: Any,
+    example: str,
+    check: Callable[[str, Any], Any],
+    selectors: Sequence[str] = (),
+) -> dict[str, Any]:
+    """A dictionary of patterns, see `patterns`, and what `check`, of a name and a value, accepts.
+
+    Args:
+        argument: The name of the argument.
+        value: What it was given.
+        example: A value of the dictionary, as text.
+        check: Returns an accepted value, or raises.
+        selectors: Words that stand for something else than a regular expression.
+    """
+    if not isinstance(value, Mapping):
+        raise TypeError(
+            f"`{argument}` must be a dictionary of regular expressions and values, such as "
+            f"{{'^encoder/': {example}}}. Received: {argument}={brief(value)} of type "
+            f"{type(value).__name__}."
+        )
+    for pattern in value:
+        if not isinstance(pattern, str):
+            raise TypeError(
+                f"The keys of `{argument}` must be regular expressions, such as '^encoder/'. "
+                f"Received: {brief(pattern)} of type {type(pattern).__name__}."
+            )
+        patterns(argument, pattern, selectors)
+    return {pattern: check(f"{argument}[{pattern!r}]", one) for pattern, one in value.items()}
+
+
 def new_file(argument: str, value: Any) -> pathlib.Path:
-    """A path where a file can be made: its folder exists."""
+    """Return a path where a file can be made: its folder exists."""
     if not isinstance(value, str | os.PathLike):
         raise TypeError(
             f"`{argument}` must be the path of a file. "
@@ -147,7 +187,7 @@ def new_file(argument: str, value: Any) -> pathlib.Path:
 
 
 def loss(value: Any) -> Any:
-    """A scalar loss."""
+    """Return a scalar loss."""
     shape = getattr(value, "shape", ())
     if getattr(shape, "rank", 0) is None:  # a TensorFlow graph does not know it yet
         return value
@@ -242,13 +282,13 @@ def scalar(what: str, result: Any) -> None:
 
 
 def nearest(name: str, options: Iterable[str]) -> str:
-    """A sentence that suggests the option spelled most like the name, or nothing."""
+    """Return a sentence that suggests the option spelled most like the name, or nothing."""
     matches = difflib.get_close_matches(name, list(options), n=1)
     return f" Did you mean {matches[0]!r}?" if matches else ""
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names as they stand in an error: quoted, with commas."""
+    """Return names as they stand in an error: quoted, with commas."""
     return ", ".join(repr(name) for name in names)
 
 

@@ -32,7 +32,7 @@ Parts = list[partial]
 
 
 def _preset(definition: Callable[..., Parts]) -> Callable[..., Optimizer]:
-    """Decorator: a function that returns the parts of a stack, base first, makes the stack.
+    """Return a function that makes the stack whose parts the decorated one returns, base first.
 
     It takes the arguments of the parts as well, and its name is one in texts.
     """
@@ -64,7 +64,7 @@ def _preset(definition: Callable[..., Parts]) -> Callable[..., Optimizer]:
 
 
 def _arguments_of_parts(parts: Parts) -> dict[str, inspect.Parameter]:
-    """The arguments that one of the parts takes, each by name and with its value there."""
+    """Return the arguments that one of the parts takes, each by name and with its value there."""
     found = {}
     for place, part in enumerate(parts):
         for name, parameter in arguments_of(part.func).items():
@@ -75,7 +75,7 @@ def _arguments_of_parts(parts: Parts) -> dict[str, inspect.Parameter]:
 
 
 def _place(argument: str, parts: Parts) -> int | None:
-    """Which of the parts an argument is for, if there is only one that it can be for."""
+    """Return which of the parts an argument is for, if there is only one that it can be for."""
     having = [place for place, part in enumerate(parts) if argument in arguments_of(part.func)]
     given = [place for place in having if argument in parts[place].keywords]
     places = given or having
@@ -84,7 +84,7 @@ def _place(argument: str, parts: Parts) -> int | None:
 
 @_preset
 def ranger(learning_rate: float | LearningRateSchedule = 0.001) -> Parts:
-    """RAdam on centralised gradients, with Lookahead.
+    """Return RAdam on centralised gradients, with Lookahead.
 
         radam(learning_rate) | gradient_centralization | lookahead(6, 0.5)
 
@@ -111,7 +111,7 @@ def lamb(
     weight_decay: float = 0.01,
     exclude: str | Sequence[str] | None = None,
 ) -> Parts:
-    """Adam with steps as long as the weights are large.
+    """Return Adam with steps as long as the weights are large.
 
         adam(learning_rate, epsilon=1e-6) | trust_ratio(weight_decay=weight_decay)
 
@@ -142,7 +142,7 @@ def lars(
     momentum: float = 0.9,
     exclude: str | Sequence[str] | None = None,
 ) -> Parts:
-    """Gradient descent with steps as long as the weights are large, and momentum.
+    """Return gradient descent with steps as long as the weights are large, and momentum.
 
         sgd(learning_rate) | trust_ratio(coefficient=0.001, weight_decay=weight_decay)
             | step_momentum(momentum)
@@ -172,7 +172,7 @@ def lars(
 def adamw_cautious(
     learning_rate: float | LearningRateSchedule = 0.001, weight_decay: float = 0.004
 ) -> Parts:
-    """AdamW without the elements of the step that oppose the gradient.
+    """Return AdamW without the elements of the step that oppose the gradient.
 
         adamw(learning_rate, weight_decay) | cautious
 

@@ -18,7 +18,7 @@ _OPTIMIZERS_OF_TORCH = "keras.src.backend.torch.optimizers."
 
 
 def built_variables(optimizer: keras.optimizers.Optimizer) -> list[Any]:
-    """The variables that an optimizer was built with.
+    """Return the variables that an optimizer was built with.
 
     `_trainable_variables`: since Keras 3.0.
     """
@@ -114,7 +114,7 @@ def check_known(optimizer: keras.optimizers.Optimizer, variables: Sequence[Any])
 
 
 def averages(optimizer: keras.optimizers.Optimizer) -> list[Any]:
-    """The averages of the weights that an optimizer keeps for `use_ema`.
+    """Return the averages of the weights that an optimizer keeps for `use_ema`.
 
     `_model_variables_moving_average`, made by `build`: since Keras 3.0. None stands for
     the average of a variable that Keras writes the gradient to.
@@ -123,7 +123,7 @@ def averages(optimizer: keras.optimizers.Optimizer) -> list[Any]:
 
 
 def layers(model: keras.Model) -> list[keras.layers.Layer]:
-    """The layers of a model, and those inside of them, at any depth.
+    """Return the layers of a model, and those inside of them, at any depth.
 
     `_flatten_layers`: since Keras 3.0.
     """
@@ -131,17 +131,35 @@ def layers(model: keras.Model) -> list[keras.layers.Layer]:
 
 
 def variable_index(optimizer: keras.optimizers.Optimizer, variable: Any) -> int:
-    """The place of a variable among those that the optimizer was built with.
+    """Return the place of a variable among those that the optimizer was built with.
 
     `_get_variable_index`: since Keras 3.0. It knows a replica's part of a variable as well.
     """
     return optimizer._get_variable_index(variable)
 
 
+def slots_of(optimizer: keras.optimizers.Optimizer, variable: Any) -> list[Any]:
+    """The state that an optimizer keeps for one of the variables that it was built with.
+
+    Optimizers have lists with a state variable for each variable, in the order of these, and None
+    where there is none: all of Keras' since 3.0. Averages of the weights are no such state.
+    """
+    place, count = variable_index(optimizer, variable), len(built_variables(optimizer))
+    others = (optimizer._trainable_variables, optimizer._variables, averages(optimizer))
+    lists = [
+        value
+        for value in vars(optimizer).values()
+        if isinstance(value, list)
+        and len(value) == count
+        and not any(value is one for one in others)
+    ]
+    return [one[place] for one in lists if isinstance(one[place], keras.Variable)]
+
+
 def first_moments(
     optimizer: keras.optimizers.Optimizer, variables: Sequence[Any]
 ) -> list[keras.Variable]:
-    """The averages of the gradients that Adam and AdamW keep for these variables.
+    """Return the averages of the gradients that Adam and AdamW keep for these variables.
 
     `_momentums`, made by `build`: since Keras 3.0.
     """
@@ -158,7 +176,9 @@ def is_of_keras(thing: Any) -> bool:
 
 
 def package_of(thing: Any) -> str:
-    """The package that a function comes from, or the class of an object; "" if none is known."""
+    """Return the package that a function comes from, or the class of an object; "" if none is
+    known.
+    """
     return str(getattr(thing, "__module__", "")).partition(".")[0]
 
 
@@ -331,3 +351,56 @@ def index_look_up(
     """
     look_up = getattr(optimizer, VARIABLE_INDEX)
     return lambda variable: look_up(for_which(variable))
+
+
+def weight_decay_of(optimizer: keras.optimizers.Optimizer, variable: Any) -> float | None:
+    """The rate at which an optimizer decays a variable beside its step; None if it does not.
+
+    `_use_weight_decay(variable)`, which knows what `exclude_from_weight_decay` was given, and
+    `_should_use_adamw(variable)` of Muon, which has two rates: since Keras 3.0, and where there is
+    a Muon.
+    """
+    if not optimizer._use_weight_decay(variable):
+        return None
+    has_two = hasattr(optimizer, "adam_weight_decay") and optimizer._should_use_adamw(variable)
+    return optimizer.adam_weight_decay if has_two else optimizer.weight_decay
+
+
+def replace_weight_decay(
+    optimizer: keras.optimizers.Optimizer, make: Callable[[Callable], Callable]
+) -> Any:
+    """Has what `make` returns decay the weights of an optimizer; returns what does so already.
+
+    `_apply_weight_decay(variables)`: since Keras 3.0. It is called before the step.
+
+    Args:
+        optimizer: The optimizer.
+        make: Is given what decays the weights of these variables in Keras, and called once.
+    """
+    own = vars(optimizer)
+    if "_apply_weight_decay" not in own:
+        own["_apply_weight_decay"] = make(optimizer._apply_weight_decay)
+    return own["_apply_weight_decay"]
+
+
+def graph_of(model: keras.Model) -> list[tuple[Any, list[int]]] | None:
+    """The calls in a functional model, each with the places of those that take its output.
+
+    What comes later in the list stands nearer to the inputs. `_nodes_by_depth`, and a node's
+    `operation`, `parent_nodes` and `is_input`: since Keras 3.0.
+
+    Returns:
+        Pairs of a layer, or another operation, and places in this list; None for a model that is
+        not functional.
+    """
+    if not hasattr(model, "_nodes_by_depth"):
+        return None
+    by_depth = model._nodes_by_depth
+    nodes = [node for depth in sorted(by_depth) for node in by_depth[depth] if not node.is_input]
+    place = {id(node): number for number, node in enumerate(nodes)}
+    used_by: list[list[int]] = [[] for _ in nodes]
+    for node in nodes:
+        for parent in node.parent_nodes:
+            if id(parent) in place:
+                used_by[place[id(parent)]].append(place[id(node)])
+    return [(node.operation, users) for node, users in zip(nodes, used_by, strict=True)]

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import importlib.metadata
+import importlib.util
 import json
 import os
 import pathlib
@@ -32,6 +33,11 @@ from modes import MODES
 HERE = pathlib.Path(__file__).parent
 PACKAGES = ("stepwrap", "keras", "numpy", "tensorflow", "jax", "torch", "optax")
 PACKAGES += ("pytorch_optimizer", "momo-opt")
+# Modules of peers, and the packages that have them, for each backend.
+PEERS = {
+    "jax": {"optax": "optax"},
+    "torch": {"pytorch_optimizer": "pytorch_optimizer", "momo": "momo-opt"},
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -42,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         write(json.loads(options.draw.read_text(encoding="utf-8")), options.output)
         return
     modes = [mode for mode in options.modes if is_there(mode)]
+    for line in missing_peers(modes):
+        print(line)
     started = time.monotonic()
     result: dict[str, Any] = {"about": about(), "records": []}
     failures = []
@@ -70,7 +78,7 @@ class ChildFailedError(RuntimeError):
 
 
 def measured(cell: Cell) -> list[dict[str, Any]]:
-    """The records of a cell, from a process of its own."""
+    """Return the records of a cell, from a process of its own."""
     environment = MODES[cell.mode].environment(cell.threads, cell.kind)
     with tempfile.TemporaryDirectory() as folder:
         given, made = pathlib.Path(folder, "cell.json"), pathlib.Path(folder, "records.json")
@@ -87,7 +95,7 @@ def measured(cell: Cell) -> list[dict[str, Any]]:
 
 
 def about() -> dict[str, Any]:
-    """The machine in general terms, and the versions."""
+    """Return the machine in general terms, and the versions."""
     versions = {}
     for package in PACKAGES:
         try:
@@ -102,20 +110,33 @@ def about() -> dict[str, Any]:
 
 
 def write(result: dict[str, Any], folder: pathlib.Path) -> None:
-    """The records, the tables and the picture."""
+    """Writes the records, the tables and the picture."""
     lines = ",\n".join(json.dumps(record) for record in result["records"])
     text = f'{{"about": {json.dumps(result["about"])},\n"records": [\n{lines}\n]}}\n'
     (folder / "bench.json").write_text(text, encoding="utf-8")
     (folder / "bench.md").write_text(tables.summary(result), encoding="utf-8")
+    (folder / "bench_peers.md").write_text(tables.peers(result), encoding="utf-8")
     (folder / "bench_tables.md").write_text(tables.everything(result), encoding="utf-8")
     picture.draw(result, folder / "bench")
 
 
 def is_there(mode: str) -> bool:
-    """Whether a mode can be measured; says so if not."""
+    """Return whether a mode can be measured; says so if not."""
     if not MODES[mode].is_installed:
         print(f"{MODES[mode].title} is left out: {MODES[mode].backend} is not installed.")
     return MODES[mode].is_installed
+
+
+def missing_peers(modes: Sequence[str]) -> list[str]:
+    """A line for each package of peers that these modes lack."""
+    backends = {MODES[mode].backend for mode in modes}
+    return [
+        f"{module} is left out: it is not installed. pip install {package}"
+        for backend, modules in PEERS.items()
+        if backend in backends
+        for module, package in modules.items()
+        if importlib.util.find_spec(module) is None
+    ]
 
 
 def _cells(options: argparse.Namespace, modes: list[str]) -> list[Cell]:
@@ -133,7 +154,7 @@ def _cells(options: argparse.Namespace, modes: list[str]) -> list[Cell]:
 
 
 def _timed(cells: list[Cell], minutes: float | None) -> Iterator[Cell]:
-    """The cells, each with its share of the time if that is limited."""
+    """Yield the cells, each with its share of the time if that is limited."""
     end = None if minutes is None else time.monotonic() + 60 * minutes
     for index, cell in enumerate(cells):
         yield cell if end is None else plan.with_share(cells, index, end - time.monotonic())

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 import bench
+import plan
 import tables
 from modes import MODES
 
@@ -34,10 +35,13 @@ MODELS = {
 STACKS = {
     "bare": "`Adam`",
     "one": "`NormalizedOptimizer`",
+    "l4": "`L4Wrapper`",
     "four": "four deep",
+    "five": "five deep",
     "off": "one, `jit_compile=False`",
 }
 FOUR = "adam | cautious | gradient_centralization | normalized | lookahead"
+FIVE = f"adam | {plan.FIVE}"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -61,12 +65,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def stacks_for(backend: str) -> list[str]:
-    """The stacks that are measured; nothing but TensorFlow has the setting of the last."""
+    """Return the stacks that are measured; nothing but TensorFlow has the setting of the last."""
     return [stack for stack in STACKS if stack != "off" or backend == "tensorflow"]
 
 
 def in_a_process(model: str, backend: str, stack: str) -> float:
-    """The seconds of a process that does nothing else."""
+    """Return the seconds of a process that does nothing else."""
     process = subprocess.run(
         [sys.executable, __file__, "--one", model, stack],
         env={**os.environ, **MODES[backend].environment("all", "train")},
@@ -78,7 +82,7 @@ def in_a_process(model: str, backend: str, stack: str) -> float:
 
 
 def first_step(model: str, stack: str) -> float:
-    """The processor time of a model's first train step, in this process."""
+    """Return the processor time of a model's first train step, in this process."""
     import keras
 
     network, shape = {"dense": dense, "mobilenet": mobilenet}[model]()
@@ -102,7 +106,7 @@ def dense(layers: int = 100) -> tuple[Any, tuple[int, ...]]:
 
 
 def mobilenet() -> tuple[Any, tuple[int, ...]]:
-    """A model that is in use, and the shape of an input."""
+    """Return a model that is in use, and the shape of an input."""
     import keras
 
     shape = (96, 96, 3)
@@ -113,7 +117,7 @@ def mobilenet() -> tuple[Any, tuple[int, ...]]:
 
 
 def optimizers() -> Mapping[str, Callable[[], Any]]:
-    """What makes the optimizer of each stack."""
+    """Return what makes the optimizer of each stack."""
     import keras
 
     import stepwrap
@@ -124,13 +128,15 @@ def optimizers() -> Mapping[str, Callable[[], Any]]:
     return {
         "bare": keras.optimizers.Adam,
         "one": normalized,
+        "l4": lambda: stepwrap.L4Wrapper("adam"),
         "four": lambda: stepwrap.parse(FOUR),
+        "five": lambda: stepwrap.parse(FIVE),
         "off": lambda: stepwrap.OptimizerWrapper(normalized(), jit_compile=False),
     }
 
 
 def written(found: Mapping[str, Any]) -> str:
-    """The table, and what it shows."""
+    """Return the table, and what it shows."""
     rows = [
         [f"{title}, {name}", *_cells(found[model][backend])]
         for model, title in MODELS.items()
@@ -139,7 +145,7 @@ def written(found: Mapping[str, Any]) -> str:
     ]
     return (
         "Processor time of the first train step, and in brackets as a ratio to the bare one's; "
-        f"four deep is `{FOUR}`. {found['machine']}.\n\n"
+        f"four deep is `{FOUR}`, five deep `{FIVE}`. {found['machine']}.\n\n"
         + tables.markdown(["", *STACKS.values()], rows)
     )
 

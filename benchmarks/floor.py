@@ -19,10 +19,14 @@ BYTES = {
     BARE_MOMENTUM: 20,
     "OptimizerWrapper": 28,
     "CoupledWeightDecay(rate=0.01)": 28,
+    "DecoupledWeightDecay(rate=0.1)": 28,
+    "CautiousWeightDecay(rate=0.1)": 28,
+    "CorrectedWeightDecay(rate=0.1, peak_learning_rate=0.25)": 28,
     "GradientDropout": 28,
     "GradientNoise": 28,
     "LearningRateDropout": 28,
     "ClippedOptimizer": 28 + 4,
+    "DecayToInitialWeights(rate=0.1)": 28 + 4,
     "ClippedOptimizer(scope='global')": 28 + 4,
     "GradientCentralization": 28 + 4,
     "NormalizedOptimizer": 28 + 4,
@@ -53,13 +57,13 @@ BYTES = {
 
 
 def ratio(variant: Variant) -> float | None:
-    """The bytes as a ratio to those of the bare optimizer that it wraps, if they are known."""
+    """Return the bytes, as a ratio to those of the bare optimizer inside, if they are known."""
     own = BYTES.get(variant.name)
     return None if own is None else round(own / BYTES[variant.bases[0]], 3)
 
 
 def single_pass(workload: Workload) -> Callable[[], None]:
-    """A function that reads g, m, v and w once and writes m, v and w, as NumPy does it.
+    """Return a function that reads g, m, v and w once and writes m, v and w, as NumPy does it.
 
     A copy of as many bytes takes longer: the processor reads what is about to be written to.
     """

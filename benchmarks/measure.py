@@ -20,7 +20,7 @@ COPIES = 4  # of the model that one of them takes, about
 
 
 def records(cell: Cell, started: float) -> list[dict[str, Any]]:
-    """A record for every variant of the cell.
+    """Return a record for every variant of the cell.
 
     Args:
         started: When the cell's time began, as `time.monotonic()` has it.
@@ -54,7 +54,7 @@ def in_groups(chosen: list[Variant], most: int) -> Iterator[list[Variant]]:
 def _of_group(
     group: list[Variant], workload: Workload, cell: Cell, deadline: float
 ) -> Iterator[dict[str, Any]]:
-    """What is measured together, in one process and in turn."""
+    """Yield what is measured together, in one process and in turn."""
     running = {variant.name: variant.start(workload).run for variant in group}
     first = {name: timing.first_call(run) for name, run in running.items()}
     running[floor.PASS] = floor.single_pass(workload)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -37,19 +37,26 @@ def records(cell: Cell) -> list[dict[str, Any]]:
             "threads": cell.threads,
             "variant": name,
             "group": variant.group,
-            "state": state / model,
-            "temporary": None if temporary is None else temporary / model,
+            "state": round(state / model, 4),
+            "temporary": None if temporary is None else round(temporary / model, 4),
         }
     for name, record in found.items():
         base = found[known[name].bases[0]]
-        record["state_over_base"] = record["state"] - base["state"]
-        both = (record["temporary"], base["temporary"])
-        record["temporary_over_base"] = None if None in both else both[0] - both[1]
+        record["state_over_base"] = round(record["state"] - base["state"], 4)
+        known_both = None not in (record["temporary"], base["temporary"])
+        over = round(record["temporary"] - base["temporary"], 4) if known_both else None
+        record["temporary_over_base"] = over
+        record["peak_ratio"] = round(peak(record) / peak(base), 4) if known_both else None
     return list(found.values())
 
 
+def peak(record: Mapping[str, Any]) -> float:
+    """All that is there at the peak of a step: weights and gradients, too."""
+    return 2 + record["state"] + record["temporary"]
+
+
 def temporary_bytes(step: Step, cycle: int) -> int | None:
-    """What a step needs beside its state: as the backend says, or as the system has seen.
+    """Return what a step needs beside its state: as the backend says, or as the system has seen.
 
     None where neither tells: the system's peak can be reset on Linux alone.
     """

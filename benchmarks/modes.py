@@ -38,11 +38,11 @@ class Mode:
 
     @property
     def is_installed(self) -> bool:
-        """Whether the backend can be imported."""
+        """Return whether the backend can be imported."""
         return importlib.util.find_spec(self.backend) is not None
 
     def environment(self, threads: str, kind: str) -> dict[str, str]:
-        """What has to be set before the backend is imported."""
+        """Return what has to be set before the backend is imported."""
         own = {
             "KERAS_BACKEND": self.backend,
             "TF_CPP_MIN_LOG_LEVEL": "3",

@@ -77,7 +77,7 @@ def _around(
     like: str | None = None,
     cycle: int = 1,
 ) -> Variant:
-    """A variant; `like` is the wrapper that does the same."""
+    """Return a variant; `like` is the wrapper that does the same."""
     start = functools.partial(_step, wrap, looks_ahead=name == "optax.lookahead")
     return Variant(name, "peers", start, (BARE_ADAM, BARE), like, cycle)
 

@@ -109,7 +109,7 @@ def _variant(
     like: str | None = None,
     cycle: int = 1,
 ) -> Variant:
-    """A variant.
+    """Return a variant.
 
     Args:
         make: The optimizer.

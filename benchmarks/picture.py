@@ -56,7 +56,7 @@ def draw(result: Mapping[str, Any], path: pathlib.Path) -> list[pathlib.Path]:
 
 
 def figure_of(result: Mapping[str, Any]) -> Figure:
-    """The figure that `draw` saves."""
+    """Return the figure that `draw` saves."""
     shown = [
         record
         for record in result["records"]
@@ -96,7 +96,7 @@ def figure_of(result: Mapping[str, Any]) -> Figure:
 
 
 def _rows(shown: Sequence[Record]) -> dict[str, float]:
-    """The names of the wrappers with their places from the top, a gap between groups."""
+    """Return the names of the wrappers with their places from the top, a gap between groups."""
     groups = {r["variant"]: r["group"] for r in shown if r["group"] in GROUPS}
     order = list(GROUPS)
     names = sorted(groups, key=lambda name: (order.index(groups[name]), name))
@@ -125,7 +125,7 @@ def _frame(axes: Axes, title: str, rows: Mapping[str, float]) -> None:
 def _mark(
     axes: Axes, record: Record, rows: Mapping[str, float], lanes: Sequence[tuple[str, str]]
 ) -> None:
-    """A wrapper in its own row, Keras' own and peers in grey in that of the wrapper like it."""
+    """Marks a wrapper in its own row, others in grey in that of the wrapper like them."""
     is_ours = record["variant"] in rows
     row = rows.get(record["variant"] if is_ours else record["like"])
     if row is None:

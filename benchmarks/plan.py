@@ -10,10 +10,12 @@ from cell import Cell
 from modes import MODES
 from workload import TABLES
 
-SIZES = ("S", "D", "L", "XL", "M", *TABLES)
+SIZES = ("S", "D", "N", "L", "XL", "M", *TABLES)
 KINDS = ("step", "train", "memory")
 THREADS = ("one", "all")
 HEADLINE, EVERY = ("headline",), ("*",)
+# Five deep, from the inside out: of gradients, steps and weights.
+FIVE = "cautious | gradient_centralization | normalized | clipped | lookahead"
 ON_TABLES = ("SGD", "*(SGD)")  # what leaves sparse gradients sparse
 QUICK = (
     "NormalizedOptimizer",
@@ -27,18 +29,21 @@ QUICK = (
     "torch.nn.utils.clip_grad_norm_",
     "pytorch_optimizer.Lookahead",
 )
+DEEP = ("NormalizedOptimizer", "L4Wrapper", FIVE)  # few, for they compile for long
 # (kind, threads, size) → what is measured there; nowhere else is anything.
 USUAL = {
     ("step", "one", "S"): EVERY,
     ("step", "one", "D"): HEADLINE,
+    ("step", "one", "N"): DEEP,
     ("step", "one", "L"): EVERY,
     ("step", "one", "XL"): QUICK,
     ("step", "all", "L"): QUICK,
     ("train", "one", "S"): HEADLINE,
     ("train", "one", "D"): QUICK,
+    ("train", "one", "N"): DEEP,
     ("train", "one", "L"): HEADLINE,
     ("train", "all", "L"): QUICK,
-    ("memory", "one", "M"): HEADLINE,
+    ("memory", "one", "M"): EVERY,
     ("step", "one", "T"): ON_TABLES,
     ("train", "one", "T"): ON_TABLES,
 }
@@ -47,7 +52,7 @@ FAST = {
     ("step", "one", "L"): QUICK,
     ("train", "one", "S"): QUICK,
 }
-WEIGHTS = {EVERY: 4, HEADLINE: 2, QUICK: 1, ON_TABLES: 1}  # shares of the time
+WEIGHTS = {EVERY: 4, HEADLINE: 2, QUICK: 1, DEEP: 1, ON_TABLES: 1}  # shares of the time
 MINUTES = {"usual": 23, "fast": 3.5, "all": None}  # of 30 and of 5
 ROUNDS = {"usual": (3, 40), "fast": (3, 15), "all": (10, 40)}
 
@@ -55,7 +60,7 @@ ROUNDS = {"usual": (3, 40), "fast": (3, 15), "all": (10, 40)}
 def cells(
     depth: str, modes: Sequence[str] = tuple(MODES), variants: Sequence[str] | None = None
 ) -> list[Cell]:
-    """The cells of a "fast", "usual" or complete run ("all").
+    """Return the cells of a "fast", "usual" or complete run ("all").
 
     Those whose steps compile fast come first: what they leave of their time goes to the others.
 
@@ -77,8 +82,11 @@ def cells(
 
 
 def everything(patterns: Sequence[str]) -> dict[tuple[str, str, str], Sequence[str]]:
-    """The same variants everywhere. Copies of the model do not depend on its size or on threads."""
-    timed = itertools.product(("step", "train"), THREADS, ("S", "D", "L", "XL"))
+    """Return the same variants everywhere.
+
+    Copies of the model do not depend on its size or on threads.
+    """
+    timed = itertools.product(("step", "train"), THREADS, ("S", "D", "N", "L", "XL"))
     contents = dict.fromkeys((*timed, ("memory", "one", "M")), patterns)
     on_tables = ON_TABLES if patterns == EVERY else patterns
     return contents | dict.fromkeys(
@@ -87,6 +95,6 @@ def everything(patterns: Sequence[str]) -> dict[tuple[str, str, str], Sequence[s
 
 
 def with_share(cells: Sequence[Cell], index: int, seconds: float) -> Cell:
-    """A cell with its share of the time that is left for it and those after it."""
+    """Return a cell with its share of the time that is left for it and those after it."""
     weights = [WEIGHTS.get(tuple(cell.variants), 1) for cell in cells[index:]]
     return dataclasses.replace(cells[index], seconds=max(0.0, seconds) * weights[0] / sum(weights))

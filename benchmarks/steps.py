@@ -31,7 +31,7 @@ class Step:
 
 
 def of_optimizer(optimizer: keras.optimizers.Optimizer, workload: Workload) -> Step:
-    """The step alone or the whole train step, on the backend that there is."""
+    """Return the step alone or the whole train step, on the backend that there is."""
     make = {
         ("tensorflow", "step"): _tensorflow_step,
         ("tensorflow", "train"): _tensorflow_train_step,
@@ -55,7 +55,7 @@ def size_of(variables: Sequence[Any]) -> int:
 def _built(
     optimizer: keras.optimizers.Optimizer, workload: Workload
 ) -> tuple[list[keras.Variable], dict[str, Any]]:
-    """The variables of the step alone, and the loss, for optimizers that take one."""
+    """Return the variables of the step alone, and the loss, for optimizers that take one."""
     variables = [keras.Variable(weight) for weight in workload.weights()]
     optimizer.build(variables)
     takes_loss = isinstance(optimizer, stepwrap.OptimizerWrapper)
@@ -98,7 +98,8 @@ def _jax_step(optimizer: keras.optimizers.Optimizer, workload: Workload) -> Step
 
 
 def donating(function: Callable, state: Sequence[Any], given: Sequence[Any], size: int) -> Step:
-    """A step from a function on JAX: (*state, *given) → state, which takes the state's memory.
+    """Return a step from a function on JAX: (*state, *given) → state, which takes the state's
+    memory.
 
     Donated buffers are paired with results in order: the same in and out, as in Keras' trainer.
     """

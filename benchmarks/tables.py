@@ -14,6 +14,7 @@ THREADS = {"one": "CPU time of one thread", "all": "wall time, all processors"}
 SIZES = {
     "S": "784-300-100-10, 0.27 million parameters in 6 variables",
     "D": "784, 30 of 128, 10: 0.58 million in 62",
+    "N": "100 of 32, 10: 0.11 million in 202",
     "L": "three of 1826: 10 million in 6",
     "XL": "three of 4082: 50 million in 6",
     "T": "an Embedding of 500,000 × 16, batches of 256 texts of 10 words",
@@ -25,7 +26,7 @@ GROUPS = ("gradients", "steps", "weights", "others", "stacks", "keras", "peers")
 
 
 def summary(result: Mapping[str, Any]) -> str:
-    """One table for the README: medians, modes beside each other."""
+    """Return one table for the README: medians, modes beside each other."""
     found = [r for r in result["records"] if r["kind"] != "memory" and r["threads"] == "one"]
     shown = [where for where in SUMMARY if any((r["kind"], r["size"]) == where for r in found)]
     modes = [mode for mode in MODES if any(r["mode"] == mode for r in found)]
@@ -55,8 +56,44 @@ def summary(result: Mapping[str, Any]) -> str:
     )
 
 
+def peers(result: Mapping[str, Any]) -> str:
+    """What others have that does the same, beside the wrapper: who is faster."""
+    found = [
+        record
+        for record in result["records"]
+        if record["kind"] == "step" and record["threads"] == "one" and record["like"]
+    ]
+    sizes = [size for size in ("S", "L") if any(record["size"] == size for record in found)]
+    cells = {(r["mode"], r["variant"], r["size"]): r for r in found if r["size"] in sizes}
+    rows = []
+    for mode, name in dict.fromkeys((mode, name) for mode, name, _ in cells):
+        records = [cells[mode, name, size] for size in sizes if (mode, name, size) in cells]
+        like = records[0]["like"]
+        ratios = [record["ratios"][like] for record in records]
+        shown = " / ".join(_number(median) for _, median, _ in ratios)
+        rows.append([f"`{name}`", MODES[mode].title, f"`{like}`", shown, _faster(ratios, sizes)])
+    return (
+        "Time of a step of another library, or of what Keras' optimizers do themselves, as a ratio "
+        f"to that of the wrapper that does the same, at {' / '.join(sizes)}: below 1 the other is "
+        "faster. Each is around the Adam of its own library, which is part of the time. Medians; "
+        "who is called faster is so in three rounds of four.\n\n"
+        + markdown(["", "on", "does the same as", "its time / the wrapper's", "faster"], rows)
+    )
+
+
+def _faster(ratios: Sequence[Sequence[float]], sizes: Sequence[str]) -> str:
+    """Who is, by the quartiles, at each size unless it is the same at all."""
+    verdicts = [
+        "the other" if high < 1 else "the wrapper" if low > 1 else "neither"
+        for low, _, high in ratios
+    ]
+    if len(set(verdicts)) == 1:
+        return verdicts[0]
+    return ", ".join(f"{verdict} at {size}" for verdict, size in zip(verdicts, sizes, strict=False))
+
+
 def everything(result: Mapping[str, Any]) -> str:
-    """Every record, with quartiles."""
+    """Return every record, with quartiles."""
     about = ", ".join(f"{name} {value}" for name, value in result["about"].items() if value)
     sections = [
         "# What wrapping costs\n",
@@ -84,7 +121,7 @@ def everything(result: Mapping[str, Any]) -> str:
 
 
 def of_cells(found: Sequence[Record]) -> str:
-    """The ratios of one mode and kind, sizes beside each other."""
+    """Return the ratios of one mode and kind, sizes beside each other."""
     by_place = {(record["variant"], record["size"]): record for record in found}
     sizes = [size for size in SIZES if any(record["size"] == size for record in found)]
     sizes += sorted({record["size"] for record in found} - set(SIZES))
@@ -105,14 +142,14 @@ def of_cells(found: Sequence[Record]) -> str:
 
 
 def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table whose first column, the names, is aligned left and the others right."""
+    """Return a table whose first column, the names, is aligned left and the others right."""
     rule = ["---"] + ["---:"] * (len(columns) - 1)
     lines = [[cell.replace("|", "\\|") for cell in row] for row in [columns, rule, *rows]]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def _in_order(records: Iterable[Record]) -> list[str]:
-    """The names: the bare ones, then group after group."""
+    """Return the names: the bare ones, then group after group."""
     groups = {record["variant"]: record["group"] for record in records}
     return sorted(groups, key=lambda name: ("bare", *GROUPS).index(groups[name]))
 
@@ -203,7 +240,8 @@ def _memory(records: Sequence[Record]) -> str | None:
     ]
     return (
         "## Memory\n\nCopies of the model over the bare optimizer: what is kept from one step to "
-        "the next + what is needed beside that while a step is made, at its peak.\n\n"
+        "the next + what is needed beside that while a step is made, at its peak. In brackets the "
+        "peak itself, weights and gradients included, as a ratio to the bare optimizer's.\n\n"
         + markdown(["", *(MODES[mode].title for mode in modes)], rows)
     )
 
@@ -214,4 +252,6 @@ def _copies(record: Record | None) -> str:
     kept, temporary = record["state_over_base"], record["temporary_over_base"]
     if temporary is None:
         return f"{kept:z.2f} + –"
-    return f"{kept:z.2f} {'−' if round(temporary, 2) < 0 else '+'} {abs(temporary):.2f}"
+    over = f"{kept:z.2f} {'−' if round(temporary, 2) < 0 else '+'} {abs(temporary):.2f}"
+    peak = record.get("peak_ratio")  # which older records have not
+    return over if peak is None else f"{over} ({peak:.2f})"

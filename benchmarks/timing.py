@@ -69,7 +69,7 @@ def in_turn(
 
 
 def _calls(function: Callable[[], None], cycle: int) -> int:
-    """How many calls make a timing: whole cycles."""
+    """Return how many calls make a timing: whole cycles."""
     start = time.perf_counter()
     for _ in range(cycle):
         function()

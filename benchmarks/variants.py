@@ -13,6 +13,7 @@ import keras
 
 import steps
 import stepwrap
+from plan import FIVE
 from steps import Step
 from workload import Workload
 
@@ -44,6 +45,7 @@ HEADLINES = {
     "Cautious",
     "LearningRateDropout",
     "Lookahead",
+    FIVE,
     "Adam(clipnorm=1)",
     "Adam(global_clipnorm=1)",
     "optax.adam",
@@ -81,12 +83,12 @@ class Variant:
 
     @property
     def compared_with(self) -> tuple[str, ...]:
-        """The names of all that its time is divided by."""
+        """Return the names of all that its time is divided by."""
         return self.bases if self.like is None else (*self.bases, self.like)
 
 
 def known() -> dict[str, Variant]:
-    """Every variant that there is on this backend, by name."""
+    """Return every variant that there is on this backend, by name."""
     peers = {"jax": ("peers_jax", "optax"), "torch": ("peers_torch", "torch")}
     variants = [*_bare(), *_catalogue(), *_other_wrappers(), *_of_sgd(), *_stacks(), *_of_keras()]
     module, requirement = peers.get(keras.backend.backend(), (None, None))
@@ -96,7 +98,9 @@ def known() -> dict[str, Variant]:
 
 
 def chosen(patterns: Sequence[str]) -> list[Variant]:
-    """Those whose names match a pattern, in lower case or not; "headline" means `HEADLINES`."""
+    """Return those whose names match a pattern, in lower case or not; "headline" means
+    `HEADLINES`.
+    """
     found = [
         variant
         for variant in known().values()
@@ -109,7 +113,7 @@ def chosen(patterns: Sequence[str]) -> list[Variant]:
 
 
 def adam(**arguments: float | bool) -> keras.optimizers.Optimizer:
-    """The optimizer that is wrapped."""
+    """Return the optimizer that is wrapped."""
     return keras.optimizers.Adam(RATE, **arguments)
 
 
@@ -136,7 +140,7 @@ def _bare() -> list[Variant]:
 
 
 def _catalogue() -> list[Variant]:
-    """Every wrapper, a new one too, around Adam."""
+    """Return every wrapper, a new one too, around Adam."""
     return [_catalogued(name) for name in stepwrap.wrappers.names()]
 
 
@@ -167,8 +171,9 @@ def _arguments(name: str) -> dict[str, Any]:
 
 
 def _group(wrapper: type[stepwrap.OptimizerWrapper]) -> str:
-    """What it acts on, by the first hook that it overrides."""
+    """Return what it acts on, by the first hook that it overrides."""
     groups = {
+        "before_step": "weights",
         "transform_gradients": "gradients",
         "transform_steps": "steps",
         "take_steps": "steps",
@@ -235,9 +240,14 @@ def _of_sgd() -> list[Variant]:
 
 
 def _stacks() -> list[Variant]:
-    stacks = ("normalized | clipped", "gradient_centralization | normalized | clipped")
+    cycles = {
+        "normalized | clipped": 1,
+        "gradient_centralization | normalized | clipped": 1,
+        FIVE: CYCLES["lookahead"],
+    }
     return [
-        Variant(stack, "stacks", _optimizer(lambda stack=stack: _stack(stack))) for stack in stacks
+        Variant(stack, "stacks", _optimizer(lambda stack=stack: _stack(stack)), cycle=cycle)
+        for stack, cycle in cycles.items()
     ]
 
 
@@ -246,7 +256,7 @@ def _stack(text: str) -> keras.optimizers.Optimizer:
 
 
 def _of_keras() -> list[Variant]:
-    """What Keras' optimizers have as arguments."""
+    """Return what Keras' optimizers have as arguments."""
 
     def of_adam(argument: str, value: float | bool, like: str, cycle: int = 1) -> Variant:
         make = _optimizer(lambda: adam(**{argument: value}))

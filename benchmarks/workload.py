@@ -13,11 +13,19 @@ import numpy as np
 SIZES = {  # the widths of dense layers
     "S": (784, 300, 100, 10),
     "D": (784, *[128] * 30, 10),
+    "N": (*[32] * 101, 10),  # so many layers that each variable costs more than its numbers
     "L": (1826,) * 4,
     "XL": (4082,) * 4,
     # For memory: TensorFlow allocates powers of two.
     "M": (2048, 2048, 2048, 1024),
 }
+# To see how cost grows with one of these: how many → the name of the size.
+SCALES = {
+    "weights": {10**5 * n: f"{n / 10:g}M" for n in (3, 10, 30, 100, 300, 1000)},
+    "variables": {n: f"{n}V" for n in (10, 30, 100, 300, 1000)},
+}
+SIZES |= {size: (round((weights / 3) ** 0.5),) * 4 for weights, size in SCALES["weights"].items()}
+SIZES |= {size: (32,) * (variables // 2 + 1) for variables, size in SCALES["variables"].items()}
 BATCH_SIZE = 64
 # Words and numbers for each, of an Embedding, whose gradients are sparse on TensorFlow.
 TABLES = {"T": (500_000, 16), "TL": (1_000_000, 32)}
@@ -54,7 +62,7 @@ class Workload:
 
     @property
     def parameters(self) -> int:
-        """How many numbers the model has."""
+        """Return how many numbers the model has."""
         return sum(int(np.prod(shape)) for shape in self.shapes)
 
     def weights(self) -> list[np.ndarray]:
@@ -64,7 +72,7 @@ class Workload:
 
     @functools.cached_property
     def gradients(self) -> list[Any]:
-        """The same tensors for everyone: nobody may write to them."""
+        """Return the same tensors for everyone: nobody may write to them."""
         random = np.random.default_rng(1)
         return [
             keras.ops.convert_to_tensor(random.standard_normal(shape, "float32"))
@@ -86,7 +94,7 @@ class Workload:
         )
 
     def model(self, optimizer: keras.optimizers.Optimizer | None = None) -> keras.Model:
-        """A ReLU network, compiled as Keras' users do."""
+        """Return a ReLU network, compiled as Keras' users do."""
         keras.utils.set_random_seed(3)
         model = keras.Sequential([keras.Input((self.widths[0],))])
         for width in self.widths[1:-1]:
@@ -115,7 +123,7 @@ class TableWorkload(Workload):
 
     @functools.cached_property
     def gradients(self) -> list[Any]:
-        """The sparse gradient of a batch."""
+        """Return the sparse gradient of a batch."""
         import tensorflow as tf
 
         words, _ = self.batch
@@ -134,7 +142,7 @@ class TableWorkload(Workload):
         return keras.ops.convert_to_tensor(words), keras.ops.convert_to_tensor(targets)
 
     def model(self, optimizer: keras.optimizers.Optimizer | None = None) -> keras.Model:
-        """The mean of a text's words."""
+        """Return the mean of a text's words."""
         keras.utils.set_random_seed(3)
         layers = [keras.layers.Embedding(*TABLES[self.size])]
         layers += [keras.layers.GlobalAveragePooling1D()]
@@ -145,5 +153,5 @@ class TableWorkload(Workload):
 
 
 def workload(size: str, kind: str, compiled: bool = True) -> Workload:
-    """What a size of any kind stands for."""
+    """Return what a size of any kind stands for."""
     return (TableWorkload if size in TABLES else Workload)(size, kind, compiled)

@@ -102,7 +102,7 @@ class BackupAndRestore(keras.callbacks.BackupAndRestore):
             shutil.rmtree(self._folder)
 
     def _backups(self) -> list[pathlib.Path]:
-        """All that are complete, the oldest first."""
+        """Return all that are complete, the oldest first."""
         return sorted(self._folder.glob("[0-9]*"), key=lambda folder: int(folder.name))
 
     def write_more(self, folder: pathlib.Path) -> None:

@@ -186,7 +186,7 @@ class EvaluateOnAverages(keras.callbacks.Callback):
             )
 
     def _inputs(self) -> Iterator[Any]:
-        """The inputs of each batch, as arrays."""
+        """Yield the inputs of each batch, as arrays."""
         for batch in itertools.islice(_batches(self.data, self.batch_size), self.batches):
             inputs, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
             # Other libraries' tensors, too.
@@ -196,7 +196,7 @@ class EvaluateOnAverages(keras.callbacks.Callback):
 
 
 def _outermost(optimizer: keras.optimizers.Optimizer) -> list[AveragedWeights]:
-    """The outermost wrappers that keep averages, one or one in each part."""
+    """Return the outermost wrappers that keep averages, one or one in each part."""
     if isinstance(optimizer, AveragedWeights):
         return [optimizer]
     return [found for part in stack.parts(optimizer) for found in _outermost(part)]
@@ -214,7 +214,7 @@ def _averaging(optimizer: keras.optimizers.Optimizer) -> list[AveragedWeights]:
 
 
 def _normalizations(model: keras.Model) -> list[keras.layers.BatchNormalization]:
-    """Those layers that change their statistics in training."""
+    """Return those layers that change their statistics in training."""
     return [
         layer
         for layer in keras_private.layers(model)

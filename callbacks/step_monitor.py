@@ -114,7 +114,7 @@ class StepMonitor(keras.callbacks.Callback):
 
 
 def _records(optimizer: keras.optimizers.Optimizer, outermost: bool = True) -> Iterator[StepRecord]:
-    """The records of the wrappers in the stack that measure anything, the outermost first."""
+    """Yield the records of the wrappers that measure anything, the outermost first."""
     if isinstance(optimizer, OptimizerWrapper):
         record = optimizer.record_steps(outermost)
         if record is not None:
@@ -125,7 +125,7 @@ def _records(optimizer: keras.optimizers.Optimizer, outermost: bool = True) -> I
 
 
 def _outermost(readings: Iterable[dict[str, float]]) -> dict[str, float]:
-    """One reading of each quantity, the first there is."""
+    """Return one reading of each quantity, the first there is."""
     merged: dict[str, float] = {}
     for reading in readings:
         merged = {**reading, **merged}

@@ -67,7 +67,7 @@ def check_installed(backend: str) -> None:
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """The options, `command` among them.
+    """Return the options, `command` among them.
 
     Raises:
         SystemExit: If help is asked for, or the arguments cannot be understood, which is said.
@@ -181,7 +181,7 @@ def _learning_rates(text: str) -> list[float]:
 
 
 def parse_learning_rates(text: str) -> list[float]:
-    """The learning rates of "1e-4:1e-1:log7", "0.1:0.5:lin5" or "1e-3,1e-2".
+    """Return the learning rates of "1e-4:1e-1:log7", "0.1:0.5:lin5" or "1e-3,1e-2".
 
     Raises:
         ValueError: If the text is nothing of these.
@@ -206,7 +206,7 @@ def parse_learning_rates(text: str) -> list[float]:
 
 
 def checked_learning_rates(rates: Iterable[float], allow_equal: bool = False) -> list[float]:
-    """Learning rates that make sense.
+    """Return the learning rates, or raise if they make no sense.
 
     Args:
         rates: Which.

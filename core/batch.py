@@ -49,14 +49,14 @@ class Batch:
 
     @property
     def seen(self) -> list[Tensor]:
-        """The gradients that wrappers see."""
+        """Return the gradients that wrappers see."""
         if self._all_are_seen:
             return list(self.gradients)
         return [self.gradients[place] for place in self.places]
 
     @property
     def seen_variables(self) -> list[Variable]:
-        """The variables of the gradients that wrappers see."""
+        """Return the variables of the gradients that wrappers see."""
         if self._all_are_seen:
             return list(self.variables)
         return [self.variables[place] for place in self.places]
@@ -69,6 +69,12 @@ class Batch:
         for place, gradient in zip(self.places, seen, strict=True):
             gradients[place] = gradient
         return type(self)(gradients, self.variables, self.places, self.loss)
+
+    def at(self, places: tuple[int, ...]) -> Self:
+        """Return the same step with the gradients in these places to be seen; itself, if it is."""
+        if places is self.places:
+            return self
+        return type(self)(self.gradients, self.variables, places, self.loss)
 
     def carried_over(self, gradients: Sequence[Tensor | None], loss: Tensor | None) -> Self:
         """Return the same step with its tensors as another replica or branch knows them."""

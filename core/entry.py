@@ -33,6 +33,7 @@ def enter(
     forms = wrapper.known_forms.of(variables, lambda: _forms(wrapper, variables))
     if not wrapper.stands_inside:  # again, for attributes can be set at any time
         refusals.sees_true_gradients(type(wrapper).__name__, wrapper.inner_optimizer)
+        refusals.decays_once(wrapper, wrapper.inner_optimizer)
     batch = _with_true_gradients(wrapper, Batch.of(gradients, variables, loss), forms)
     given = batch.seen
     # Without the loss there may be a scaler of it outside, which looks for overflows on the first

@@ -46,9 +46,12 @@ def apply_where(
             stand_ins.enter_context(_constrained_where(takes_part, uncertain))
             for leaf in stack.leaves(optimizer):
                 stand_ins.enter_context(_written_where(takes_part, leaf, uncertain))
-            for writer in writers(optimizer):
+            for writer, _ in writers(optimizer, batch.variables):
                 if hasattr(writer, "write_steps"):
                     stand_ins.enter_context(_moved_where(takes_part, writer))
+            for member in stack.walk(optimizer):
+                if getattr(member, "decays_weights", False):
+                    stand_ins.enter_context(_decayed_where(takes_part, member))
             run()
 
     def apply(tensors: list) -> None:
@@ -66,12 +69,15 @@ def apply_where(
 def _slots(optimizer: Optimizer, variable: Variable) -> list[Variable]:
     """Return what the wrappers in a stack made for the variable, but averages of weights.
 
-    These go on while their weight has no gradient.
+    These go on while their weight has no gradient, and what weights decay to starts for all at
+    once.
     """
     return [
         slot
         for member in stack.walk(optimizer)
-        if hasattr(member, "overrides") and not member.overrides("after_step")
+        if hasattr(member, "overrides")
+        and not member.overrides("after_step")
+        and not member.decays_weights
         for slot in member.slots_of(variable)
     ]
 
@@ -84,7 +90,7 @@ class _ConstraintWhere(keras.constraints.Constraint):
         self._constraint = constraint
 
     def __call__(self, weights: Variable) -> Tensor:
-        """The weights with the constraint, or as they are."""
+        """Return the weights with the constraint, or as they are."""
         constrained = self._constraint(weights)
         return ops.where(self._accepted, constrained, ops.convert_to_tensor(weights))
 
@@ -124,6 +130,29 @@ def _moved_where(
         )
 
     return flow.replaced(wrapper, write_steps=write_steps)
+
+
+def _decayed_where(
+    takes_part: Mapping[Any, Tensor], wrapper: Optimizer
+) -> contextlib.AbstractContextManager[None]:
+    """Has a wrapper that decays weights write nothing to variables that are left out."""
+
+    def held_back(hook: Callable) -> Callable:
+        def stand_in(*arguments: Any) -> Any:
+            variables = [one for one in arguments[-1] if replicas.key(one) in takes_part]
+            before = flow.snapshot(variables)
+            result = hook(*arguments)
+            for variable, value in zip(variables, before, strict=True):
+                flow.restore_unless(takes_part[replicas.key(variable)], [variable], [value])
+            return result
+
+        return stand_in
+
+    return flow.replaced(
+        wrapper,
+        before_step=held_back(wrapper.before_step),
+        take_steps=held_back(wrapper.take_steps),
+    )
 
 
 def _written_where(
@@ -203,5 +232,5 @@ class _Update:
 
 
 def _tensor(value: Any, variable: Variable) -> Tensor:
-    """The value as a tensor of the variable's dtype."""
+    """Return the value as a tensor of the variable's dtype."""
     return ops.cast(ops.convert_to_tensor(value), variable.dtype)

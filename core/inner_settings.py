@@ -55,10 +55,15 @@ class InnerSetting:
             for member in stack.walk(wrapper):
                 if getattr(member, "takes_steps", False):
                     refusals.averages_what_is_written(type(member).__name__, innermost, value)
+        if self.name == "weight_decay" and value:
+            for member in stack.walk(wrapper):
+                if getattr(member, "decays_weights", False):
+                    inside = type(innermost).__name__
+                    raise refusals.two_decays(type(member).__name__, inside, self.name, value)
         setattr(innermost, self.name, value)
 
     def _refuse_around_ones_own(self, member: Optimizer, value: Any) -> None:
-        if not hasattr(member, "inner_optimizer") or _is_given_its_inner_optimizer(type(member)):
+        if not hasattr(member, "inner_optimizer") or is_given_its_inner_optimizer(type(member)):
             return
         name = type(member).__name__
         raise ValueError(
@@ -78,14 +83,15 @@ class AveragesSetting(InnerSetting):
 
 
 def _innermost(optimizer: Optimizer) -> Optimizer | None:
-    """The one that wrappers have inside, or None for a wrapper that is still being made."""
+    """Return the one that wrappers have inside, or None for a wrapper that is still being made."""
     innermost = getattr(optimizer, "inner_optimizer", None)
     while hasattr(innermost, "inner_optimizer"):
         innermost = innermost.inner_optimizer
     return innermost
 
 
-def _is_given_its_inner_optimizer(cls: type) -> bool:
+def is_given_its_inner_optimizer(cls: type) -> bool:
+    """Return whether the class wraps what it is given, rather than an optimizer of its own."""
     parameters = inspect.signature(cls.__init__).parameters.values()
     passes_on = any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters)
     return passes_on or any(p.name == "inner_optimizer" for p in parameters)

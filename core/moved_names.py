@@ -46,7 +46,7 @@ class _OldPlaces(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Is asked last, for modules that are nowhere else."""
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        """The module, if there was one of this name."""
+        """Return the module, if there was one of this name."""
         return importlib.util.spec_from_loader(name, self) if _new_place(name) else None
 
     def exec_module(self, module: ModuleType) -> None:
@@ -85,7 +85,7 @@ def _at_old_place(module: ModuleType, missing: Callable[[str], object], name: st
 
 
 def _new_place(old: str) -> str | None:
-    """The name now of a module that was there in 0.6.0."""
+    """Return the name now of a module that was there in 0.6.0."""
     if old in _MODULES:
         return _MODULES[old]
     package, _, name = old.rpartition(".")

@@ -21,6 +21,7 @@ from .inner_settings import keep_own_settings
 from .own_state import OwnState
 from .recording import Recorded
 from .saving import SavedArguments
+from .selected_variables import ActsOnSelected, Patterns
 from .sparse import works_on_rows
 from .standing_in import StandIn
 from .wrapper_classes import build_once, warn_of_misspelt_hooks
@@ -28,15 +29,25 @@ from .wrapper_classes import build_once, warn_of_misspelt_hooks
 Tensor = Any
 Variable = Any
 
-HOOKS = ("transform_gradients", "transform_steps", "take_steps", "after_step", "apply_inner")
+HOOKS = (
+    "before_step",
+    "transform_gradients",
+    "transform_steps",
+    "take_steps",
+    "after_step",
+    "apply_inner",
+)
 
 
 @keras.saving.register_keras_serializable(package="stepwrap")
-class OptimizerWrapper(Recorded, SavedArguments, OwnState, StandIn, keras.optimizers.Optimizer):
+class OptimizerWrapper(
+    ActsOnSelected, Recorded, SavedArguments, OwnState, StandIn, keras.optimizers.Optimizer
+):
     """A Keras optimizer around another one; by itself it changes nothing.
 
     A subclass overrides a hook, or several. A step calls them in this order:
 
+        before_step(variables)                         before all else
         transform_gradients(gradients, variables)      → gradients, for the inner optimizer
         take_steps(inner_steps, gradients, variables)  → steps, around the inner optimizer
         transform_steps(steps, gradients, variables)   → steps, to be written to the weights
@@ -52,24 +63,43 @@ class OptimizerWrapper(Recorded, SavedArguments, OwnState, StandIn, keras.optimi
     callbacks use are the inner optimizer's. So are `clipnorm`, `weight_decay`, `use_ema` and
     their like, read or set, unless the wrapper has an argument of that name.
 
+    It acts on the variables that `only` and `exclude` select when it is built. Hooks, and the
+    `build` of a subclass, are given these; all others get the step of the optimizer inside, as if
+    there were no wrapper. Every wrapper takes `jit_compile`, `only` and `exclude`, by name, also
+    one whose `__init__` does not list them.
+
     Args:
         inner_optimizer: The optimizer to wrap: an instance, a text such as "adam" or
             "adam(1e-3) | normalized", see `stepwrap.parse`, or a config as
             `keras.optimizers.serialize` writes it. It may be a wrapper itself.
         name: The wrapper's name. Default: made from the class name.
         jit_compile: Whether the update of the whole stack may be compiled by XLA where the
-            model is not, see `compiles_update`. Every wrapper takes it, by name, also one
-            whose `__init__` does not list it. Default: True.
+            model is not, see `compiles_update`. Default: True.
+        only: Which variables the wrapper acts on: regular expressions, or a single one, searched
+            for anywhere in a variable's path, such as "dense/kernel"; `stepwrap.VECTORS`, in texts
+            '*vectors', stands for variables of less than two axes. Default: None, all of them.
+        exclude: Which of these it leaves out, in the same way. Default: None, which is none,
+            unless the wrapper says otherwise.
 
     Raises:
         TypeError: If `inner_optimizer` is no Keras optimizer, `jit_compile` neither True nor
-            False, or an argument not known.
+            False, a pattern no string, or an argument not known.
         ValueError: If `inner_optimizer` names no optimizer, scales the loss or
             accumulates gradients; if the wrapper takes steps and `inner_optimizer`
-            has `use_ema`; if a wrapper inside has to stand outside.
+            has `use_ema`; if a wrapper inside has to stand outside; if a pattern is no regular
+            expression; if `only` or `exclude` is given to a wrapper that decides whether there
+            is a step, or that makes the optimizer inside itself. When built, warns of a regular
+            expression that is found in no path.
     """
 
     # The hooks.
+
+    def before_step(self, variables: list[Variable]) -> None:
+        """Reads or changes the weights before the step, of which that is no part.
+
+        Args:
+            variables: Those that have a gradient in this step.
+        """
 
     @works_on_rows
     def transform_gradients(
@@ -153,9 +183,17 @@ class OptimizerWrapper(Recorded, SavedArguments, OwnState, StandIn, keras.optimi
     stands_outermost: bool = False
     """Whether it has to see the gradients and losses of every batch as they are."""
 
+    decays_weights: bool = False
+    """Whether it decays the weights beside the step, as an optimizer's `weight_decay` does."""
+
+    scales_steps: bool = False
+    """Whether it scales steps as a learning rate would, and decoupled weight decay with them."""
+
     @property
     def given_functions(self) -> Sequence[Callable]:
-        """The functions that the wrapper was given and calls in a step: XLA may not know them."""
+        """Return the functions that the wrapper was given and calls in a step: XLA may not know
+        them.
+        """
         return ()
 
     @classmethod
@@ -170,7 +208,7 @@ class OptimizerWrapper(Recorded, SavedArguments, OwnState, StandIn, keras.optimi
 
     # Making one.
 
-    arguments_of_all: tuple[str, ...] = ("jit_compile",)
+    arguments_of_all: tuple[str, ...] = ("jit_compile", "only", "exclude")
     """What every wrapper takes; in the config where it is not at its default."""
 
     stands_inside: bool = False
@@ -193,7 +231,13 @@ class OptimizerWrapper(Recorded, SavedArguments, OwnState, StandIn, keras.optimi
         return super().__new__(cls)
 
     def __init__(
-        self, inner_optimizer: Any, name: str | None = None, jit_compile: bool = True
+        self,
+        inner_optimizer: Any,
+        name: str | None = None,
+        jit_compile: bool = True,
+        *,
+        only: Patterns | None = None,
+        exclude: Patterns | None = None,
     ) -> None:
         inner_optimizer = optimizer_of(inner_optimizer)
         refusals.wrappable(self, inner_optimizer)
@@ -202,6 +246,8 @@ class OptimizerWrapper(Recorded, SavedArguments, OwnState, StandIn, keras.optimi
         self._start_state()
         self.inner_optimizer = inner_optimizer
         self.jit_compile = jit_compile
+        self.only = only
+        self.exclude = exclude
         self._loss = GivenLoss()
         self.known_forms = KeptFor()
 
@@ -210,6 +256,7 @@ class OptimizerWrapper(Recorded, SavedArguments, OwnState, StandIn, keras.optimi
         if self.built:
             return
         self.known_forms.forget()
+        variables = self.variables_to_build(variables)
         replicas.check_made_together(type(self).__name__, variables, self)
         if not self.inner_optimizer.built:
             self.inner_optimizer.build(variables)
@@ -298,7 +345,11 @@ class OptimizerWrapper(Recorded, SavedArguments, OwnState, StandIn, keras.optimi
         kernels.add(variables, steps)
         for variable in variables:
             if variable.constraint is not None:
-                variable.assign(variable.constraint(variable))
+                variable.assign(self.constrained(variable))
+
+    def constrained(self, variable: Variable) -> Tensor:
+        """Return the variable with its constraint."""
+        return variable.constraint(variable)
 
     def stateless_apply(
         self,
@@ -340,7 +391,9 @@ class OptimizerWrapper(Recorded, SavedArguments, OwnState, StandIn, keras.optimi
 
     @property
     def loss(self) -> Tensor | None:
-        """The loss of the step that is being done, if it was given: what the gradients are of."""
+        """Return the loss of the step that is being done, if it was given: what the gradients are
+        of.
+        """
         return self._loss.get()
 
     # The update compiled by XLA, inside of a graph that is not.
@@ -382,5 +435,5 @@ class OptimizerWrapper(Recorded, SavedArguments, OwnState, StandIn, keras.optimi
         raise AttributeError(f"'{type(self).__name__}' object has no attribute {name!r}.{hint}")
 
     def __repr__(self) -> str:
-        """The text that `stepwrap.describe` returns, or the names of its classes."""
+        """Return the text that `stepwrap.describe` returns, or the names of its classes."""
         return text_form.shown(self)

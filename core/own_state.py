@@ -36,11 +36,11 @@ class OwnState(SavedState):
         return made
 
     def slots_of(self, variable: Variable) -> list[Variable]:
-        """The wrapper's own state variables that were made for one of the model."""
+        """Return the wrapper's own state variables that were made for one of the model."""
         return self._made_for.of(variable)
 
     def add_seed_generator(self, seed: int | None) -> keras.random.SeedGenerator:
-        """A source of random numbers whose state is part of the wrapper's.
+        """Return a source of random numbers whose state is part of the wrapper's.
 
         Wrappers in one stack draw different numbers, also from the same seed; but parts of a
         `MultiOptimizer`, which do not know of each other, need different ones. Without a
@@ -61,18 +61,18 @@ class OwnState(SavedState):
 
     @property
     def variables(self) -> list[Variable]:
-        """The wrapper's own variables, then the inner optimizer's."""
+        """Return the wrapper's own variables, then the inner optimizer's."""
         record = [] if self.step_record is None else [self.step_record.variable]
         inner = self.inner_optimizer.variables
         return [*self._variables_beside(inner), *record, *inner]
 
     @property
     def own_variables(self) -> list[Variable]:
-        """The wrapper's own variables, without the inner optimizer's."""
+        """Return the wrapper's own variables, without the inner optimizer's."""
         return self._variables_beside(self.inner_optimizer.variables)
 
     def _variables_beside(self, inner: Sequence[Variable]) -> list[Variable]:
-        """The wrapper's own; `inner` is asked for once, or it would be twice at every depth."""
+        """Return the wrapper's own; `inner` is asked for once, not twice at every depth."""
         # Keras takes every variable that an attribute holds for one of this optimizer.
         seeds = self._seed_states
         others = {id(variable) for variable in (*self._unused_variables, *inner, *seeds)}

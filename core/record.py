@@ -47,14 +47,14 @@ class StepRecord:
     def observe(
         self,
         gradients: Sequence[Tensor],
-        steps: Sequence[Tensor] | None,
+        steps: Sequence[Tensor],
         measured: Iterable[Tensor],
     ) -> None:
         """Enters one step.
 
         Args:
             gradients: The gradients as the wrapper was given them.
-            steps: What was added to the weights, if it is of steps.
+            steps: What was added to the weights, in the same order, if it is of steps.
             measured: The other quantities.
         """
         values = []
@@ -78,11 +78,11 @@ class StepRecord:
         )
 
     def last_of(self, quantity: str) -> Tensor:
-        """The last value of a quantity, on the device."""
+        """Return the last value of a quantity, on the device."""
         return ops.convert_to_tensor(self.variable)[self.quantities.index(quantity), 0]
 
     def last(self) -> dict[str, float]:
-        """The last value of every quantity."""
+        """Return the last value of every quantity."""
         return {name: row["last"] for name, row in self._rows()}
 
     def summary(self) -> dict[str, float]:

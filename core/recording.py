@@ -50,25 +50,34 @@ class Recorded:
             for member in stack.walk(self)
         )
 
-    def recording(self, batch: Batch) -> Callable[[list[Tensor] | None], None]:
+    def recording(self, batch: Batch, own: Batch) -> Callable[[list[Tensor] | None], None]:
         """Looks at what a step will change; returns what enters the step when it is made.
 
         A step that the wrapper does not take itself is what the weights differ by: taken on
         its way, it would be written with another rounding than without a record.
+
+        Args:
+            batch: The step.
+            own: The same, with the places that the wrapper acts on.
         """
         record = self.step_record
         if record is None:
             return lambda steps: None
-        variables = batch.seen_variables
         # Now, for a schedule counts the step that is made.
         nominal = [self.learning_rate] if "learning_rate" in record.quantities else []
-        before = flow.snapshot(variables) if record.of_steps and not self.takes_steps else None
+        # What decays beside the steps is part of what the weights differ by.
+        taken = own.places if self.takes_steps and not self.decays_weights else ()
+        others = tuple(place for place in batch.places if place not in taken)
+        variables = batch.at(others).seen_variables
+        before = flow.snapshot(variables) if record.of_steps else []
 
         def enter(steps: list[Tensor] | None) -> None:
-            if before is not None:
-                steps = kernels.add_scaled(flow.snapshot(variables), before, -1.0)
+            steps = list(steps or ()) if taken else []
+            if before:
+                steps += kernels.add_scaled(flow.snapshot(variables), before, -1.0)
             measured = [getattr(self, name) for name in self.measured]
-            dense = [kernels.written_out(gradient) for gradient in batch.seen]
+            seen = batch.at((*taken, *others)).seen
+            dense = [kernels.written_out(gradient) for gradient in seen]
             record.observe(dense, steps, [*measured, *nominal])
 
         return enter

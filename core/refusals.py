@@ -14,6 +14,7 @@ def wrappable(wrapper: Any, inner_optimizer: keras.optimizers.Optimizer) -> None
     for member in stack.walk(inner_optimizer):
         _member(wrapper, member)
     sees_true_gradients(type(wrapper).__name__, inner_optimizer)
+    decays_once(wrapper, inner_optimizer)
 
 
 def _member(wrapper: Any, member: keras.optimizers.Optimizer) -> None:
@@ -29,6 +30,8 @@ def _member(wrapper: Any, member: keras.optimizers.Optimizer) -> None:
             f"gradients. Put the loss scaler outside: "
             f"`stepwrap.LossScaleOptimizer({name}(...))`."
         )
+    if wrapper.scales_steps:
+        computes_steps(name, member)
     if wrapper.takes_steps and not stack.parts(member):
         averages_what_is_written(name, member, member.use_ema)
     if wrapper.takes_steps and does(member, "after_step"):
@@ -36,17 +39,33 @@ def _member(wrapper: Any, member: keras.optimizers.Optimizer) -> None:
             f"{inside} works on the weights after the step, which {name} around it would not have "
             f"written yet, so it must stand outside. {remedy}"
         )
-    if (wrapper.takes_steps or does(wrapper, "after_step")) and does(member, "apply_inner"):
+    acts_at_every_step = wrapper.takes_steps or does(wrapper, "before_step", "after_step")
+    if acts_at_every_step and does(member, "apply_inner"):
         raise ValueError(
             f"{inside} runs the optimizer inside on some steps only, so {name}, which does "
             f"something at every step, cannot stand around it. {remedy}"
         )
     if getattr(member, "stands_outermost", False) and (
-        wrapper.takes_steps or does(wrapper, "transform_gradients", "after_step")
+        acts_at_every_step or does(wrapper, "transform_gradients")
     ):
         raise ValueError(
             f"{inside} must stand outermost: inside {name} it would be given what {name} "
             f"makes of every batch. {remedy}"
+        )
+
+
+def computes_steps(name: str, inside: keras.optimizers.Optimizer) -> None:
+    """Refuses optimizers that compute weights from their own state, where steps are scaled."""
+    names = ("Ftrl", "ScheduleFreeAdamW")  # the latter is not in every Keras
+    classes = tuple(
+        getattr(keras.optimizers, one) for one in names if hasattr(keras.optimizers, one)
+    )
+    if isinstance(inside, classes):
+        raise ValueError(
+            f"`inner_optimizer` of {name} must not be {type(inside).__name__}, which computes "
+            "weights from its own state and not from the weights: what a step is scaled by now it "
+            "would make up for at the next. Use another optimizer, such as "
+            "`keras.optimizers.AdamW`."
         )
 
 
@@ -58,6 +77,24 @@ def averages_what_is_written(name: str, inside: keras.optimizers.Optimizer, use_
             f"written, for {name} changes the step on its way to the weights. Leave it out and "
             f"average outside: `stepwrap.MovingAverage({name}(...))`."
         )
+
+
+def decays_once(wrapper: Any, inner_optimizer: keras.optimizers.Optimizer) -> None:
+    """Refuses what decays weights itself inside of a wrapper, this one or another, that does."""
+    for member in (wrapper, *stack.walk(inner_optimizer)):
+        if getattr(member, "decays_weights", False):
+            name = type(member).__name__
+            for inside in stack.walk(inner_optimizer if member is wrapper else member):
+                for argument, rate in stack.own_weight_decay(inside).items():
+                    raise two_decays(name, type(inside).__name__, argument, rate)
+
+
+def two_decays(name: str, inside: str, argument: str, rate: float) -> ValueError:
+    """Return the error of a decay beside that of the wrapper of that name."""
+    return ValueError(
+        f"`{argument}={rate!r}` on {inside} would decay the weights once more, beside {name}. "
+        f"Leave it out, or where it has a default, as in AdamW and Muon, write `{argument}=0.0`."
+    )
 
 
 def sees_true_gradients(name: str, inner_optimizer: keras.optimizers.Optimizer) -> None:

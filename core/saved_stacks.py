@@ -19,7 +19,7 @@ Store = Mapping[str, Any]
 
 
 def stored_values(optimizer: Optimizer, store: Store) -> list[tuple[Any, Any]] | None:
-    """The variables that the optimizer itself loads, each with its value in the store.
+    """Return the variables that the optimizer itself loads, each with its value in the store.
 
     Those that `may_be_missing` are left out if the store has none for them. None if the store
     has other values than these: others in number or in shape.
@@ -112,7 +112,7 @@ def _warn(optimizer: Optimizer, **names: Sequence[str]) -> None:
 
 
 def _chain(optimizer: Optimizer) -> list[Optimizer]:
-    """The wrappers from the outside in, and what is inside of them."""
+    """Return the wrappers from the outside in, and what is inside of them."""
     members = [optimizer]
     while hasattr(members[-1], "inner_optimizer"):
         members.append(members[-1].inner_optimizer)
@@ -120,7 +120,7 @@ def _chain(optimizer: Optimizer) -> list[Optimizer]:
 
 
 def _places(members: Sequence[Optimizer], saved: Sequence[str]) -> dict[int, int]:
-    """For each member that was saved, the depth at which it was: the innermost, and namesakes."""
+    """Return for each member that was saved its depth then: the innermost, and namesakes."""
     names = [_uncounted(member.name) for member in members[:-1]]
     matcher = difflib.SequenceMatcher(None, names, [*map(_uncounted, saved[:-1])], autojunk=False)
     places = {
@@ -132,5 +132,5 @@ def _places(members: Sequence[Optimizer], saved: Sequence[str]) -> dict[int, int
 
 
 def _uncounted(name: str) -> str:
-    """A name without the number that Keras gives to the second of that name."""
+    """Return a name without the number that Keras gives to the second of that name."""
     return re.sub(r"_\d+$", "", name)

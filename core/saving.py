@@ -55,7 +55,7 @@ class SavedArguments:
     """What every wrapper takes; in the config where it is not at its default."""
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`, read from the attributes of the same names."""
+        """Return the arguments of `__init__`, read from the attributes of the same names."""
         config = {
             parameter.name: keras.saving.serialize_keras_object(self._argument(parameter.name))
             for parameter in _arguments_of(type(self).__init__)
@@ -79,7 +79,7 @@ class SavedArguments:
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict | None = None) -> Self:
-        """The wrapper that `get_config` described."""
+        """Return the wrapper that `get_config` described."""
         config = keras_private.with_public_classes(config)
         return cls(
             **{

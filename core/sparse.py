@@ -37,7 +37,10 @@ def keeps_rows(wrapper: type) -> bool:
 
 def rows_suffice(optimizer: Optimizer, variable: Any) -> bool:
     """Return whether all that this variable's gradient passes through in a stack work on rows."""
-    return all(map(_works_on_rows, _way(optimizer, variable)))
+    return all(
+        _works_on_rows(member) or _leaves_out(member, variable)
+        for member in _way(optimizer, variable)
+    )
 
 
 def _works_on_rows(member: Optimizer) -> bool:
@@ -51,8 +54,18 @@ def _works_on_rows(member: Optimizer) -> bool:
     return isinstance(member, several) or keeps_rows(type(member))
 
 
+def _leaves_out(member: Optimizer, variable: Any) -> bool:
+    # Not where it has a scale of its own, see above: that divides the gradients of all.
+    return (
+        hasattr(member, "selected")
+        and member.loss_scale_factor is None
+        and not member.overrides("apply")
+        and not member.selected([variable])
+    )
+
+
 def _way(optimizer: Optimizer, variable: Any) -> Iterator[Optimizer]:
-    """The optimizer, and those inside that the variable's gradient reaches."""
+    """Yield the optimizer, and those inside that the variable's gradient reaches."""
     yield optimizer
     parts = stack.parts(optimizer)
     for part in parts:

@@ -14,21 +14,21 @@ Optimizer = keras.optimizers.Optimizer
 
 
 def parts(optimizer: Optimizer) -> list[Optimizer]:
-    """The optimizers directly inside: one in a wrapper, several in a `MultiOptimizer`."""
+    """Return the optimizers directly inside: one in a wrapper, several in a `MultiOptimizer`."""
     if hasattr(optimizer, "inner_optimizer"):
         return [optimizer.inner_optimizer]
     return list(getattr(optimizer, "optimizers", ()))
 
 
 def walk(optimizer: Optimizer) -> Iterator[Optimizer]:
-    """The optimizer, and all that are inside."""
+    """Yield the optimizer, and all that are inside."""
     yield optimizer
     for part in parts(optimizer):
         yield from walk(part)
 
 
 def leaves(optimizer: Optimizer) -> list[Optimizer]:
-    """The optimizers that have none inside."""
+    """Return the optimizers that have none inside."""
     return [member for member in walk(optimizer) if not parts(member)]
 
 
@@ -78,8 +78,13 @@ def hand_over(optimizer: Optimizer, batch: Batch) -> None:
 
 def decays_weights(optimizer: Optimizer) -> bool:
     """Return whether decoupled weight decay writes to the weights beside the step."""
-    return any(
-        getattr(leaf, argument, None)
-        for leaf in leaves(optimizer)
-        for argument in ("weight_decay", "adam_weight_decay")  # the latter is Muon's
+    return any(getattr(member, "decays_weights", False) for member in walk(optimizer)) or any(
+        map(own_weight_decay, leaves(optimizer))
     )
+
+
+def own_weight_decay(member: Optimizer) -> dict[str, float]:
+    """Return the arguments by which this one optimizer, or wrapper, decays weights, if any."""
+    arguments = ("weight_decay", "adam_weight_decay")  # the latter is Muon's
+    rates = {name: vars(member).get(name) for name in arguments}
+    return {name: rate for name, rate in rates.items() if rate}

@@ -17,7 +17,7 @@ class StandIn(InnerSettings):
 
     @property
     def learning_rate(self) -> Any:
-        """The inner optimizer's learning rate; may be set."""
+        """Return the inner optimizer's learning rate; may be set."""
         return self.inner_optimizer.learning_rate
 
     @learning_rate.setter
@@ -26,12 +26,12 @@ class StandIn(InnerSettings):
 
     @property
     def iterations(self) -> Variable:
-        """The number of steps the inner optimizer has done."""
+        """Return the number of steps the inner optimizer has done."""
         return self.inner_optimizer.iterations
 
     @property
     def optimizers(self) -> list[keras.optimizers.Optimizer]:
-        """The parts of an inner `MultiOptimizer`, for the callbacks that look for them."""
+        """Return the parts of an inner `MultiOptimizer`, for the callbacks that look for them."""
         return self.inner_optimizer.optimizers
 
     def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:

@@ -14,7 +14,7 @@ def build_once(cls: type) -> None:
     """Has the class's own `build` do nothing where the optimizer is built, and calls for `super`.
 
     Keras and training loops call it more than once, and without this, a second call would make
-    the state anew.
+    the state anew. The class's own is given the variables that the wrapper acts on.
     """
     build = vars(cls).get("build")
     if not inspect.isfunction(build):
@@ -24,7 +24,8 @@ def build_once(cls: type) -> None:
     def once(self: Any, variables: Sequence[Any]) -> None:
         if self.built:
             return
-        build(self, variables)
+        with self.building_on_selected(variables) as selected:
+            build(self, selected)
         if not self.built:
             raise RuntimeError(
                 f"{cls.__name__}.build did not build the optimizer inside. Write "

@@ -17,7 +17,7 @@ import time
 
 from sphinx.cmd.build import build_main
 
-from building import built_pages, copied_pages, entry_pages, reference
+from building import built_pages, copied_pages, entry_pages, reference, unwritten
 from building.entries import KINDS, Entry, entries
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -61,12 +61,15 @@ def refuse(complaints: list[str]) -> None:
 
 
 def missing(found: list[Entry]) -> list[str]:
-    """Return a sentence on each page that is missing or lacks a section."""
-    complaints = []
+    """Return a sentence on each page that is missing, lacks a section or is not finished."""
+    complaints = [unwritten.complaint(path) for path in unwritten.files()]
     for entry in found:
         path = SITE / f"{entry.page}.md"
         text = path.read_text(encoding="utf-8") if path.exists() else None
         complaints.append(entry_pages.complaint(entry, text))
+    for kind in KINDS:
+        text = (SITE / "pages" / kind / "index.md").read_text(encoding="utf-8")
+        complaints.append(entry_pages.complaint_of_index(kind, found, text))
     pages = {f"{entry.page}.md" for entry in found} | {f"pages/{kind}/index.md" for kind in KINDS}
     for path in sorted(SITE.glob("pages/*/*.md")):
         name = path.relative_to(SITE).as_posix()

@@ -19,11 +19,15 @@ PAGE = pathlib.Path(__file__).with_name("catalogue_table.md")
 # Where the formula of the docstring is too long for a table.
 SHORT = {
     "lookahead": "slow ← slow + slow_step_size · (w − slow); w ← slow, every sync_period steps",
+    "cautious_weight_decay": "w ← w − η · rate · w where −p · w ≥ 0; w ← w + p",
+    "decay_to_initial_weights": "w ← w − η · rate · (w − w₀); w ← w + p",
     "moving_average": "average ← decay · average + (1 − decay) · w",
     "stochastic_weight_average": "average ← mean of w at every average_period-th step",
     "gradient_accumulation": "one step on the means of g and L over `steps` batches",
     "skip_non_finite": "no step where g or the loss is not finite",
     "l4": "w ← w − η · v, η = fraction · (loss − minloss_factor · min_loss) / g̃ᵀv",
+    "freeze": "w ← w + p from the step until(path) on; before it w ← w, bit for bit",
+    "warm_up": "w ← w + min(1, start + (1 − start) · t / steps) · p, t steps made before",
     "step_clipping": "p ← p · max_norm / ‖p‖ where ‖p‖ > max_norm, or the same with max_rms",
     "step_momentum": "v ← momentum · v + p; w ← w + v",
 }
@@ -31,6 +35,7 @@ HOOKS = {
     "transform_gradients": "gradient",
     "transform_steps": "step",
     "take_steps": "step",
+    "before_step": "weights",
     "after_step": "weights",
     "apply_inner": "whether there is a step",
 }
@@ -64,8 +69,10 @@ def row(name: str) -> list[str]:
 
 
 def acts_on(name: str) -> str:
-    """Return what the first hook that it overrides changes."""
+    """Return what the first hook that it overrides changes; decay changes the weights anywhere."""
     cls = stepwrap.wrappers.get(name)
+    if cls.decays_weights:
+        return "weights"
     return next(what for hook, what in HOOKS.items() if cls.overrides(hook))
 
 

@@ -11,7 +11,7 @@ import pathlib
 import sys
 
 PAGE = pathlib.Path(__file__).with_suffix(".md")
-TEXT = """# Wherever Keras trains
+TEXT = """# Several devices beside one
 
 The same training in each of these settings and on one device: the largest difference of any weight
 after 20 steps of a small network, in float32. The tests fail at 1e-6, so a larger number could not
@@ -51,7 +51,7 @@ def table(wrappers: list[str], differences: dict[str, dict[str, dict[str, float]
 
 
 def page(differences: dict[str, dict[str, dict[str, float]]]) -> str:
-    """The whole page."""
+    """Return the whole page."""
     wrappers = sorted({wrapper for of in differences.values() for wrapper in of})
     bases = {
         base for of in differences.values() for by_base in of.values() for base in by_base if base

@@ -81,13 +81,13 @@ def limit(
 
 
 def data(samples: int = 24) -> tuple[np.ndarray, np.ndarray]:
-    """A regression task."""
+    """Return a regression task."""
     x = np.random.default_rng(7).normal(size=(samples, 4)).astype("float32")
     return x, np.tanh(x.sum(axis=1, keepdims=True))
 
 
 def network(optimizer: Any = None, **compile_arguments: Any) -> Any:
-    """A small model, the same one each time, compiled if there is an optimizer."""
+    """Return a small model, the same one each time, compiled if there is an optimizer."""
     import keras
 
     keras.utils.set_random_seed(3)
@@ -111,21 +111,21 @@ def fit(model: Any, epochs: int = 2, **arguments: Any) -> Any:
 
 
 def sgd(**arguments: Any) -> Any:
-    """SGD without anything."""
+    """Return SGD without anything."""
     import keras
 
     return keras.optimizers.SGD(0.1, **arguments)
 
 
 def adam(**arguments: Any) -> Any:
-    """Adam, which has state."""
+    """Return Adam, which has state."""
     import keras
 
     return keras.optimizers.Adam(0.01, **arguments)
 
 
 def two_replicas() -> Any:
-    """A strategy on two logical CPU devices."""
+    """Return a strategy on two logical CPU devices."""
     import tensorflow as tf
 
     [cpu] = tf.config.list_physical_devices("CPU")
@@ -134,7 +134,7 @@ def two_replicas() -> Any:
 
 
 def failure(function: Callable, *words: str) -> str:
-    """The error as the page shows it: its class and these words of its text, if it has them."""
+    """Return the error as the page shows it: its class and these words, if its text has them."""
     try:
         function()
     except Exception as error:
@@ -145,13 +145,13 @@ def failure(function: Callable, *words: str) -> str:
 
 
 def difference(one: Any, other: Any) -> float:
-    """The largest difference between the weights of two models."""
+    """Return the largest difference between the weights of two models."""
     pairs = zip(one.get_weights(), other.get_weights(), strict=True)
     return max(float(np.max(np.abs(a - b))) for a, b in pairs)
 
 
 def finite(model: Any) -> bool:
-    """Whether all weights are."""
+    """Return whether all weights are finite."""
     return all(np.all(np.isfinite(weight)) for weight in model.get_weights())
 
 
@@ -764,7 +764,7 @@ def swap_ema_weights() -> str:
 
 
 def run(name: str, backend: str, python: str = sys.executable) -> tuple[str, str]:
-    """What an entry sees in a process of its own, and the versions there."""
+    """Return what an entry sees in a process of its own, and the versions there."""
     try:
         result = subprocess.run(
             [python, __file__, "--see", name],
@@ -790,7 +790,7 @@ def versions() -> str:
 
 
 def seen_on(limit: Limit, name: str, python: str) -> dict[str, tuple[str, str]]:
-    """What is seen, and the versions, by backend."""
+    """Return what is seen, and the versions, by backend."""
     seen = {}
     for backend in limit.backends:
         seen[backend] = run(name, backend, python)
@@ -799,7 +799,7 @@ def seen_on(limit: Limit, name: str, python: str) -> dict[str, tuple[str, str]]:
 
 
 def cell(seen: dict[str, tuple[str, str]]) -> str:
-    """What was seen on each backend, once if it is the same on all."""
+    """Return what was seen on each backend, once if it is the same on all."""
     backends: dict[str, list[str]] = {}
     for backend, (text, _) in seen.items():
         backends.setdefault(text or "Works.", []).append(backend)
@@ -812,7 +812,7 @@ def cell(seen: dict[str, tuple[str, str]]) -> str:
 
 
 def page(python: str | None) -> str:
-    """The page, from what every entry sees here and in the environment of the other Python."""
+    """Return the page, from what every entry sees here and in the other Python's environment."""
     rows: dict[str, list[list[str]]] = {}
     used: dict[str, set[str]] = {"here": set(), "there": set()}
     for name, limit in LIMITS.items():
@@ -847,7 +847,7 @@ def page(python: str | None) -> str:
 
 
 def _compared(here: str, there: str) -> str:
-    """What an older Keras does."""
+    """Return what an older Keras does."""
     if re.search(r"has no attribute '(Muon|MultiOptimizer|OptimizerMap|ScheduleFreeAdamW)'", there):
         return "not there yet"
     return "the same" if there == here else there or "works"

@@ -1,8 +1,9 @@
-"""Writes the files of a new wrapper from a template; `make wrapper` runs it, and then ruff.
+"""Writes the files of a new wrapper from templates; `make wrapper` runs it, and then ruff.
 
 Usage: python docs/new_wrapper.py NAME KIND
 
-The wrapper works as it stands, and is in the catalogue; its reference fails until it is written.
+The wrapper works as it stands, and is in the catalogue. Its reference fails until it is written,
+and so do its page and its picture as long as `WRITE:` stands in them.
 """
 
 from __future__ import annotations
@@ -11,138 +12,16 @@ import pathlib
 import sys
 
 from stepwrap import catalogue, wrappers
+from wrapper_kinds import KINDS
 
 ROOT = pathlib.Path(__file__).parents[1]
-# What it acts on: the first line, the formula, what the argument does, and the hook.
-KINDS = {
-    "gradients": (
-        "Gradients that are changed",
-        "g ← factor · g",
-        "What the gradient is multiplied by",
-        '''
-    def transform_gradients(
-        self, gradients: list[Tensor], variables: list[Variable]
-    ) -> list[Tensor]:
-        """The gradients, scaled."""
-        return [self.factor * gradient for gradient in gradients]
-''',
-    ),
-    "steps": (
-        "Steps that are changed",
-        "w ← w + factor · p",
-        "What the inner optimizer's step p is multiplied by",
-        '''
-    def transform_steps(
-        self, steps: list[Tensor], gradients: list[Tensor], variables: list[Variable]
-    ) -> list[Tensor]:
-        """The steps, scaled."""
-        return [self.factor * step for step in steps]
-''',
-    ),
-    "step_sizes": (
-        "Step sizes",
-        "w ← w + factor · p",
-        "What the inner optimizer's step p is multiplied by",
-        '''
-    def take_steps(
-        self,
-        inner_steps: Callable[[list[Tensor]], list[Tensor]],
-        gradients: list[Tensor],
-        variables: list[Variable],
-    ) -> list[Tensor]:
-        """The steps, scaled by what is known before and after the inner optimizer runs."""
-        return [self.factor * step for step in inner_steps(gradients)]
-''',
-    ),
-    "weights": (
-        "Weights that are changed",
-        "w ← factor · w",
-        "What the weights are multiplied by after a step",
-        '''
-    def after_step(self, variables: list[Variable]) -> None:
-        """Scales the weights."""
-        for variable in variables:
-            variable.assign(self.factor * ops.convert_to_tensor(variable))
-''',
-    ),
-    "updates": (
-        "Steps that are not made",
-        "w, inner state ← step of the inner optimizer    where max |g| > factor",
-        "What the largest element of the gradients has to exceed",
-        '''
-    def apply_inner(
-        self, gradients: list[Tensor | None], variables: list[Variable], loss: Tensor | None
-    ) -> None:
-        """Runs the inner optimizer where a gradient is large enough."""
-        seen = [gradient for gradient in gradients if gradient is not None]
-        largest = [ops.cast(ops.max(ops.abs(gradient)), "float32") for gradient in seen]
-
-        def step(gradients: list[Tensor | None], loss: Tensor | None) -> None:
-            super(CLASS, self).apply_inner(gradients, variables, loss)
-
-        self.run_if(ops.max(ops.stack(largest)) > self.factor, step, gradients, loss)
-''',
-    ),
-}
-# ruff takes out what is not used.
-WRAPPER = '''"""TITLE."""
-
-from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
-
-from keras import ops
-
-from ... import checks
-from ...core.optimizer_wrapper import OptimizerWrapper, Tensor, Variable
-from ..catalogue import wrapper
-
-
-@wrapper("NAME", example={"factor": 0.5})
-class CLASS(OptimizerWrapper):
-    """Says in one sentence what it does.
-
-        FORMULA
-
-    When to use it, and when not. What stays as it is.
-
-    Args:
-        inner_optimizer: The optimizer to wrap: an instance, a text or a config.
-        factor: ARGUMENT, above 0. Default: 1.
-        name: The wrapper's name. Default: made from the class name.
-
-    Raises:
-        TypeError, ValueError: If `factor` is no number above 0.
-
-    References:
-        Authors: "Title", where, which equation.
-    """
-
-    def __init__(
-        self, inner_optimizer: Any, factor: float = 1.0, name: str | None = None
-    ) -> None:
-        super().__init__(inner_optimizer, name=name)
-        self.factor = checks.number("factor", factor, above=0)
-HOOK'''
-REFERENCE = """
-
-@reference("NAME")
-class CLASS(Reference):
-    def __init__(self, factor):
-        self.factor = factor
-
-    def step(self, weights, gradients, loss, seen):
-        # Until the formula stands here, the tests fail and say where to put it.
-        raise NotImplementedError(
-            "Write the formula of `NAME`, from its docstring, in NumPy: "
-            "tests/references/KIND.py."
-        )
-"""
+TEMPLATES = ROOT / "docs" / "templates"
+# The row is put below this one.
+TABLE = "| you want to … | page |\n| --- | --- |\n"
 
 
 def write(name: str, kind: str, root: pathlib.Path = ROOT) -> None:
-    """Writes the wrapper, its reference and its export.
+    """Writes the wrapper, its export, its reference, its page and its picture.
 
     Raises:
         ValueError: If there is such a wrapper, or no such kind.
@@ -153,25 +32,70 @@ def write(name: str, kind: str, root: pathlib.Path = ROOT) -> None:
         raise ValueError(f"KIND must be one of {', '.join(KINDS)}. Received: {kind!r}")
     if name in wrappers.names() or path.exists():
         raise ValueError(f"There is a wrapper called {name!r}.")
-    cls = "".join(part.capitalize() for part in name.split("_"))
-    title, formula, argument, hook = KINDS[kind]
-    words = {"TITLE": title, "FORMULA": formula, "ARGUMENT": argument, "HOOK": hook}
-    words |= {"NAME": name, "CLASS": cls, "KIND": kind}
+    words = _words(name, kind)
+    pages = root / "docs" / "site" / "pages" / "wrappers"
 
-    path.write_text(_filled(WRAPPER, words), encoding="utf-8")
+    path.write_text(_filled("wrapper.py", words), encoding="utf-8")
+    _export(root / "wrappers" / "classes.py", words)
     with (root / "tests" / "references" / f"{kind}.py").open("a", encoding="utf-8") as references:
-        references.write(_filled(REFERENCE, words))
-    classes = root / "wrappers" / "classes.py"
-    imports, names = classes.read_text(encoding="utf-8").split("\n\n__all__ = [\n")
-    imports += f"\nfrom .{kind}.{name} import {cls}"
-    names = f'    "{cls}",\n{names}'  # ruff sorts both
-    classes.write_text(f"{imports}\n\n__all__ = [\n{names}", encoding="utf-8")
+        references.write(_filled("reference.py", words))
+    (pages / f"{name}.md").write_text(_filled("page.md", words), encoding="utf-8")
+    row = f"| WRITE: what for | [{words['CLASS']}]({name}.md) |\n"
+    _insert(pages / "index.md", TABLE, TABLE + row)
+    _add_picture(root / "docs" / "pictures" / "wrapper_pictures.py", words, KINDS[kind].heading)
+
+
+def _words(name: str, kind: str) -> dict[str, str]:
+    """Return what stands in the templates for what."""
+    of_kind = KINDS[kind]
+    neighbours = [
+        f"- {neighbour} WRITE: what is different there." for neighbour in of_kind.neighbours
+    ]
+    return {  # in this order: some of these texts have the words that come after them
+        "FORMULA": of_kind.formula,
+        "LATEX": of_kind.latex,
+        "SYMBOLS": of_kind.symbols,
+        "ARGUMENT": of_kind.argument,
+        "HOOK": of_kind.hook.strip("\n"),
+        "METHOD": of_kind.reference,
+        "STACK": of_kind.stack,
+        "NEIGHBOURS": "\n".join(neighbours),
+        "NAME": name,
+        "CLASS": "".join(part.capitalize() for part in name.split("_")),
+        "KIND": kind,
+    }
 
 
 def _filled(template: str, words: dict[str, str]) -> str:
-    for word, text in words.items():
-        template = template.replace(word, text)
-    return template
+    text = (TEMPLATES / f"{template}.txt").read_text(encoding="utf-8")
+    for word, meaning in words.items():
+        text = text.replace(word, meaning)
+    return text
+
+
+def _export(classes: pathlib.Path, words: dict[str, str]) -> None:
+    """Adds the two lines by which a class is in `stepwrap.wrappers`; ruff sorts them."""
+    name, cls, kind = (words[word] for word in ("NAME", "CLASS", "KIND"))
+    listed = "\n\n__all__ = [\n"
+    _insert(classes, listed, f'\nfrom .{kind}.{name} import {cls}{listed}    "{cls}",\n')
+
+
+def _add_picture(pictures: pathlib.Path, words: dict[str, str], heading: str) -> None:
+    """Adds the function of the picture at the end of those of its kind."""
+    function = _filled("picture.py", words)
+    if heading:
+        _insert(pictures, f"{heading}\n", f"{function}\n\n{heading}\n")
+    else:
+        with pictures.open("a", encoding="utf-8") as file:
+            file.write(f"\n\n{function}")
+
+
+def _insert(path: pathlib.Path, place: str, text: str) -> None:
+    """Puts a text in the place of another one, which the file has once."""
+    before, found, after = path.read_text(encoding="utf-8").partition(place)
+    if not found:
+        raise ValueError(f"{path} has no {place!r}, where something is to be added.")
+    path.write_text(f"{before}{text}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -46,12 +46,12 @@ class Comparison:
 
     @property
     def seeds(self) -> int:
-        """How many seeds there are."""
+        """Return how many seeds there are."""
         return len(next(iter(self.records.values())))
 
     @property
     def quantities(self) -> list[str]:
-        """What was measured by epoch, "loss" first."""
+        """Return what was measured by epoch, "loss" first."""
         names = {
             name: None
             for records in self.records.values()
@@ -80,7 +80,7 @@ class Comparison:
         return rows
 
     def final(self, name: str, quantity: str) -> np.ndarray:
-        """For each seed the value at the end; NaN where training diverged."""
+        """Return for each seed the value at the end; NaN where training diverged."""
         if quantity == "loss" and self.full_batch:
             values = self.by_step(name, "loss")[:, -1]
         else:
@@ -94,7 +94,8 @@ class Comparison:
         highest: bool | None = None,
         among: Sequence[str] | None = None,
     ) -> str:
-        """The optimizer with the best mean at the end; one that diverged from any seed is none.
+        """Return the optimizer with the best mean at the end; one that diverged from any seed is
+        none.
 
         Of equals it is that with the lowest training loss.
 
@@ -129,18 +130,19 @@ class Comparison:
 
     @property
     def deciding(self) -> str:
-        """The quantity that tells which optimizer is best, unless another is named."""
+        """Return the quantity that tells which optimizer is best, unless another is named."""
         of_test_data = [name for name in self.quantities if name.startswith("val_")]
         of_test_data.sort(key=lambda name: (name.endswith("loss"), name != "val_loss"))
         known = [name for name in of_test_data if _is_better_high(name) is not None]
         return [*known, "loss"][0]
 
     def table(self) -> str:
-        """The results at the end, mean ± standard deviation over the seeds, in Markdown."""
+        """Return the results at the end, mean ± standard deviation over the seeds, in Markdown."""
         return tables.markdown(headings(self), map(tables.coded, final_rows(self)))
 
     def to_dataframe(self) -> Any:
-        """A pandas data frame with a row for each optimizer, seed and epoch, as in results.csv.
+        """Return a pandas data frame with a row for each optimizer, seed and epoch, as in
+        results.csv.
 
         Raises:
             ModuleNotFoundError: If pandas is not installed.
@@ -155,7 +157,7 @@ class Comparison:
         return pandas.DataFrame(rows, columns=columns)
 
     def divergences(self, name: str) -> dict[int, int]:
-        """The step at which training diverged, by seed."""
+        """Return the step at which training diverged, by seed."""
         return {
             seed: record.diverged_at
             for seed, record in enumerate(self.records[name])
@@ -164,12 +166,12 @@ class Comparison:
 
 
 def headings(comparison: Comparison) -> list[str]:
-    """The headings of `final_rows`."""
+    """Return the headings of `final_rows`."""
     return ["optimizer", *(tables.heading(quantity) for quantity in _shown(comparison))]
 
 
 def final_rows(comparison: Comparison) -> list[list[str]]:
-    """For each optimizer its name and the final results, mean ± standard deviation."""
+    """Return for each optimizer its name and the final results, mean ± standard deviation."""
     return [[name, *_results(comparison, name)] for name in comparison.records]
 
 
@@ -195,7 +197,7 @@ def _shown(comparison: Comparison) -> list[str]:
 
 
 def rows_by_epoch(comparison: Comparison) -> Iterator[list[Any]]:
-    """The headings, and a row for each optimizer, seed and epoch."""
+    """Yield the headings, and a row for each optimizer, seed and epoch."""
     quantities = comparison.quantities
     yield ["optimizer", "seed", "epoch", *quantities, "diverged_at_step"]
     for name in comparison.records:

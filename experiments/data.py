@@ -31,7 +31,7 @@ class DataNotFoundError(FileNotFoundError):
 
 
 def load(name: str, folder: pathlib.Path | None = None) -> tuple[Arrays, Arrays]:
-    """(images, labels) to train on and (images, labels) to test on, all of them uint8.
+    """Return (images, labels) to train on and (images, labels) to test on, all of them uint8.
 
     Args:
         name: "mnist", "fashion_mnist" or "cifar10".
@@ -76,7 +76,7 @@ def _downloaded(name: str) -> tuple[Arrays, Arrays]:
 
 @contextlib.contextmanager
 def _short_timeout() -> Iterator[None]:
-    """Where a network swallows packets, a connection would be waited for for minutes."""
+    """Gives up a connection soon: where packets are swallowed, Keras would wait for minutes."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
     try:

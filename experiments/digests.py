@@ -42,7 +42,7 @@ LIBRARIES = tuple(
 
 
 def digest(*values: Any) -> str:
-    """What stands for these values: 16 hexadecimal digits.
+    """Return what stands for these values: 16 hexadecimal digits.
 
     Numbers, texts, arrays and containers count by what they hold, Keras' objects by class,
     configuration and weights, functions and classes by their code, whatever it refers to included.
@@ -203,7 +203,9 @@ class _Walk:
 
 
 def keras_config(value: Any) -> dict | None:
-    """An object's configuration without the numbers in names; None if it has none to give."""
+    """Return an object's configuration without the numbers in names; None if it has none to
+    give.
+    """
     try:
         return without_counts(value.get_config())
     except Exception:  # Keras raises several kinds where arguments cannot be written down
@@ -211,7 +213,8 @@ def keras_config(value: Any) -> dict | None:
 
 
 def without_counts(config: Any) -> Any:
-    """A configuration in which names are numbered from 0: Keras goes on counting in a process.
+    """Return a configuration in which names are numbered from 0: Keras goes on counting in a
+    process.
 
     So "dense_7" is the same as "dense". In which module a class is, and Python lambdas, which Keras
     writes down with the lines on which they stand, are left out.
@@ -267,7 +270,7 @@ def _is_of_members(value: Any) -> bool:
 
 
 def _names(code: types.CodeType) -> Iterator[str]:
-    """Every name that the code, or a function in it, may take from its module."""
+    """Yield every name that the code, or a function in it, may take from its module."""
     yield from code.co_names
     for constant in code.co_consts:
         if inspect.iscode(constant):
@@ -275,7 +278,7 @@ def _names(code: types.CodeType) -> Iterator[str]:
 
 
 def _array(value: Any) -> np.ndarray | None:
-    """An array, a tensor or a data frame, as an array; None if it is none of these."""
+    """Return an array, a tensor or a data frame, as an array; None if it is none of these."""
     if isinstance(value, np.ndarray | np.generic):
         return np.asarray(value)
     # Of the class: an object that stands for a module may import it when it is asked.

@@ -47,7 +47,8 @@ def of_task(task: Task) -> dict[str, str]:
 def of_optimizer(
     make: str | Callable[[], keras.optimizers.Optimizer], optimizer: keras.optimizers.Optimizer
 ) -> dict[str, str]:
-    """What stands for an optimizer: the text, or "a function"; a digest of what it does not tell.
+    """Return what stands for an optimizer: the text, or "a function"; a digest of what it does not
+    tell.
 
     Args:
         make: The text, or the function that makes the optimizer.
@@ -76,7 +77,7 @@ def _build(model: keras.Model, train: Any) -> None:
 
 
 def _layers(model: keras.Model) -> list[keras.layers.Layer]:
-    """The layers, and those in them."""
+    """Return the layers, and those in them."""
     found = []
     for layer in model.layers:
         found += [layer, *(_layers(layer) if isinstance(layer, keras.Model) else ())]
@@ -84,7 +85,7 @@ def _layers(model: keras.Model) -> list[keras.layers.Layer]:
 
 
 def _layer(layer: keras.layers.Layer) -> list:
-    """What the configuration does not tell of it: a user's code."""
+    """Return what the configuration does not tell of it: a user's code."""
     return [type(layer), getattr(layer, "function", None)]
 
 
@@ -95,7 +96,7 @@ def _variables(model: keras.Model) -> list:
 
 
 def _compiled(model: keras.Model) -> Any:
-    """How it was compiled, but for the optimizer."""
+    """Return how it was compiled, but for the optimizer."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a lambda
@@ -118,12 +119,12 @@ def _data(data: Any) -> str:
 
 
 def _kind(value: Any) -> tuple[str, int]:
-    """What an array is, whatever its numbers and its size."""
+    """Return what an array is, whatever its numbers and its size."""
     return str(getattr(value, "dtype", type(value))), len(getattr(value, "shape", ()))
 
 
 def _elements(data: Any) -> list | None:
-    """The first elements of a data set, as far as it can be gone through again."""
+    """Return the first elements of a data set, as far as it can be gone through again."""
     keras.utils.set_random_seed(0)  # for one that shuffles
     if isinstance(data, keras.utils.PyDataset):
         return [data[index] for index in range(min(ELEMENTS, _length(data) or ELEMENTS))]
@@ -137,7 +138,7 @@ def _elements(data: Any) -> list | None:
 
 
 def _length(data: Any) -> int | None:
-    """How many elements there are, if that is known."""
+    """Return how many elements there are, if that is known."""
     try:
         return len(data)
     except TypeError:

@@ -108,7 +108,7 @@ class Plan:
 
 
 def load_task(task: str | Task, data: str | os.PathLike | None, samples: int | None) -> Task:
-    """The task of that name, or the task itself, cut down to the first samples."""
+    """Return the task of that name, or the task itself, cut down to the first samples."""
     if isinstance(task, str):
         folder = None if data is None else pathlib.Path(data)
         task = tasks.get(task)(folder)
@@ -169,7 +169,7 @@ def _optimizer(make: str | Callable) -> keras.optimizers.Optimizer:
 
 
 def steps_per_epoch(task: Task) -> int:
-    """How many steps an epoch has, or a guess."""
+    """Return how many steps an epoch has, or a guess."""
     if isinstance(task.train, tuple):
         first = keras.tree.flatten(task.train[0])[0]
         return math.ceil(len(first) / task.batch_size)

@@ -151,7 +151,7 @@ class Lines:
 
 
 def _duration(seconds: float) -> str:
-    """In words, as exact as an estimate is."""
+    """Return a time in words, as exact as an estimate is."""
     minutes = round(seconds / 60)
     if minutes < 2:
         return f"{round(seconds)} s"

@@ -38,14 +38,14 @@ def write_results(comparison: Comparison, folder: RunFolder) -> None:
 
 
 def _as_csv(comparison: Comparison) -> str:
-    """A row for each optimizer, seed and epoch."""
+    """Return a row for each optimizer, seed and epoch."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows_by_epoch(comparison))
     return text.getvalue()
 
 
 def _as_json(comparison: Comparison, about: Mapping) -> str:
-    """The settings, and for each optimizer and seed the final results."""
+    """Return the settings, and for each optimizer and seed the final results."""
     results = {
         name: [
             {
@@ -74,13 +74,13 @@ def show_files(folder: RunFolder, console: rich.console.Console) -> None:
 
 
 def caption(comparison: Comparison, words: str = "mean and range") -> str:
-    """What the results are of, and what is shown of the seeds."""
+    """Return what the results are of, and what is shown of the seeds."""
     epochs = tables.counted(comparison.epochs, "epoch")
     return f"{comparison.task}, {epochs}, {over_seeds(comparison, words)}"
 
 
 def over_seeds(comparison: Comparison, words: str) -> str:
-    """What is shown of the seeds, if there are several."""
+    """Return what is shown of the seeds, if there are several."""
     seeds = tables.counted(comparison.seeds, "seed")
     return seeds if comparison.seeds == 1 else f"{words} over {seeds}"
 
@@ -101,7 +101,7 @@ def result_panels(comparison: Comparison) -> list[Panel]:
 
 
 def step_panels(comparison: Comparison) -> list[Panel]:
-    """What the steps were."""
+    """Return what the steps were."""
     quantities = {
         "loss": "loss of the batch",
         "learning_rate": "effective learning rate",
@@ -115,7 +115,7 @@ def step_panels(comparison: Comparison) -> list[Panel]:
 
 
 def curves_by_epoch(comparison: Comparison, quantity: str) -> list[Curve]:
-    """The course of a quantity for each optimizer."""
+    """Return the course of a quantity for each optimizer."""
     return [
         Curve(
             name,
@@ -128,7 +128,7 @@ def curves_by_epoch(comparison: Comparison, quantity: str) -> list[Curve]:
 
 
 def curves_by_step(comparison: Comparison, quantity: str, mean: Center = np.mean) -> list[Curve]:
-    """The same by step: means of stretches of equal length.
+    """Return the same by step: means of stretches of equal length.
 
     If the loss of a single step means something, values of single steps, ever further apart.
 

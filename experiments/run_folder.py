@@ -139,7 +139,7 @@ class RunFolder:
         self.write(SETTINGS, json.dumps(about, indent=2) + "\n")
 
     def record(self, name: str, seed: int) -> pathlib.Path:
-        """Where the record of an optimizer and a seed is."""
+        """Return where the record of an optimizer and a seed is."""
         return self.path / RECORDS / f"{list(self._held).index(name):02d}_seed{seed}.npz"
 
     def write(self, name: str, text: str) -> pathlib.Path:
@@ -151,7 +151,7 @@ class RunFolder:
 
 
 def _changes_of_settings(there: Mapping, here: Mapping) -> Iterator[str]:
-    """What is not the same, and what it is where that tells a user something."""
+    """Yield what is not the same, and what it is where that tells a user something."""
     for name, other in here.items():
         one = there.get(name)
         if one == other:
@@ -168,7 +168,7 @@ def _changes_of_settings(there: Mapping, here: Mapping) -> Iterator[str]:
 
 
 def _changes_of_stacks(there: Mapping, here: Mapping) -> Iterator[str]:
-    """Which names mean another optimizer now."""
+    """Yield which names mean another optimizer now."""
     for name in here:
         one, other = there.get(name, here[name]), here[name]
         if one["optimizer"] != other["optimizer"]:
@@ -183,7 +183,7 @@ def _command() -> str:
 
 
 def versions() -> dict[str, str]:
-    """What results depend on beside the settings."""
+    """Return what results depend on beside the settings."""
     names = ("keras", "numpy", keras.backend.backend())
     return {
         "python": platform.python_version(),
@@ -194,7 +194,7 @@ def versions() -> dict[str, str]:
 
 
 def unwritable(path: pathlib.Path, error: OSError) -> OSError:
-    """The error that says what to do about it."""
+    """Return the error that says what to do about it."""
     return OSError(
         f"Cannot write the results to the output folder {path}: {error}. Choose another `output`."
     )

@@ -74,7 +74,7 @@ class StepTrace(OptimizerWrapper):
         return next(effective, np.nan)
 
     def rows_from(self, start: int) -> np.ndarray:
-        """The rows of the steps from that one on: steps × quantities."""
+        """Return the rows of the steps from that one on: steps × quantities."""
         if not self.built:
             return np.empty((0, len(QUANTITIES)), "float32")
         rows = int(self._rows)
@@ -100,7 +100,9 @@ class TraceReader(keras.callbacks.Callback):
 
     @property
     def diverged_at(self) -> int | None:
-        """The first of the steps since which no loss was finite, from 1; None if the last is."""
+        """Return the first of the steps since which no loss was finite, from 1; None if the last
+        is.
+        """
         finite = np.flatnonzero(np.isfinite(self.rows[:, QUANTITIES.index("loss")]))
         first = finite[-1] + 1 if len(finite) else 0
         return None if first == len(self.rows) else int(first) + 1
@@ -134,7 +136,7 @@ class TraceReader(keras.callbacks.Callback):
 
 
 def traced(optimizer: keras.optimizers.Optimizer) -> tuple[keras.optimizers.Optimizer, StepTrace]:
-    """The optimizer with a trace around it, and the trace."""
+    """Return the optimizer with a trace around it, and the trace."""
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         # Inside it, where the loss is not scaled.
         trace = StepTrace(_with_whole_steps(optimizer.inner_optimizer))
@@ -145,7 +147,7 @@ def traced(optimizer: keras.optimizers.Optimizer) -> tuple[keras.optimizers.Opti
 
 
 def _with_whole_steps(optimizer: keras.optimizers.Optimizer) -> OptimizerWrapper:
-    """The optimizer as a wrapper whose record is of all that it adds to the weights.
+    """Return the optimizer as a wrapper whose record is of all that it adds to the weights.
 
     That of a wrapper which takes steps is exact, but without what reaches the weights beside
     them. Any other's is what the weights differ by, which has all, but loses a step to rounding

@@ -75,7 +75,7 @@ def sweep(
 
 
 def _filled(templates: Sequence[str], learning_rates: Sequence[float]) -> dict[str, list[str]]:
-    """The texts of each template, one for each learning rate."""
+    """Return the texts of each template, one for each learning rate."""
     rates = checked_learning_rates(learning_rates)
     for template in templates:
         if not PLACEHOLDER.search(template):
@@ -115,7 +115,7 @@ def panel(
     stacks: dict[str, list[str]],
     learning_rates: Sequence[float],
 ) -> Panel:
-    """A quantity at the end by learning rate, a curve for each stack."""
+    """Return a quantity at the end by learning rate, a curve for each stack."""
     curves = [
         Curve(
             template,

@@ -25,7 +25,7 @@ NAMES = {
 
 
 def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table whose first column, the names, is aligned left and the others right."""
+    """Return a table whose first column, the names, is aligned left and the others right."""
     rule = ["---"] + ["---:"] * (len(columns) - 1)
     return "".join(f"| {' | '.join(row)} |\n" for row in [columns, rule, *rows])
 
@@ -57,7 +57,7 @@ class Terminal:
             yield from self._blocks(options.max_width)
 
     def _widths(self, room: int) -> list[int] | None:
-        """How wide each column is to be; None if there is no room for them."""
+        """Return how wide each column is to be; None if there is no room for them."""
         columns = list(zip(self.columns, *self.rows, strict=True))
         least = [max(map(_longest_part, column)) for column in columns]
         widths = [max(map(len, column)) for column in columns]
@@ -94,30 +94,30 @@ class Terminal:
 
 
 def _longest_part(text: str) -> int:
-    """The length of what is not to be broken: a number with its deviation, a word."""
+    """Return the length of what is not to be broken: a number with its deviation, a word."""
     has_words = re.search("[^\\W\\d_]{2}", text)  # rather than the e of 1.2e-5
     return max(map(len, text.split()), default=0) if has_words else len(text)
 
 
 def coded(row: Sequence[str]) -> list[str]:
-    """The row with its first cell, if it is a stack's text, as code in a Markdown table."""
+    """Return the row with its first cell, if it is a stack's text, as code in a Markdown table."""
     name, *others = row
     is_stack = name.partition("|")[0].partition("(")[0].strip() in optimizers.names()
     return [f"`{name}`".replace("|", "\\|") if is_stack else name, *others]
 
 
 def milestones(wanted: Iterable[int], last: int) -> list[int]:
-    """Those of the wanted that a run reaches, and its last."""
+    """Return those of the wanted that a run reaches, and its last."""
     return sorted({step for step in wanted if step < last} | {last})
 
 
 def heading(quantity: str) -> str:
-    """What a quantity is called."""
+    """Return what a quantity is called."""
     return NAMES.get(quantity, quantity.replace("val_", "test ").replace("_", " "))
 
 
 def counted(number: int, noun: str) -> str:
-    """A number of things, such as "1 seed" or "3 seeds"."""
+    """Return a number of things, such as "1 seed" or "3 seeds"."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 

@@ -74,7 +74,7 @@ def _train(
 def seeded_model(
     task: Task, make_optimizer: Callable[[], keras.optimizers.Optimizer], seed: int
 ) -> tuple[keras.Model, StepTrace]:
-    """The task's model as it is before training, and the trace in its optimizer.
+    """Return the task's model as it is before training, and the trace in its optimizer.
 
     Raises:
         TypeError, ValueError: If the task's model cannot be used.
@@ -86,7 +86,7 @@ def seeded_model(
 
 
 def _arguments(task: Task) -> dict[str, Any]:
-    """What `fit` trains on."""
+    """Return what `fit` trains on."""
     if not isinstance(task.train, tuple):
         return {"x": task.train}
     names = ("x", "y", "sample_weight")

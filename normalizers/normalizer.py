@@ -20,10 +20,10 @@ class Normalizer(abc.ABC):
 
     @abc.abstractmethod
     def normalize(self, blocks: Sequence[Block]) -> list[list[Tensor]]:
-        """The blocks with their gradients normalised."""
+        """Return the blocks with their gradients normalised."""
 
     def __call__(self, gradient: Tensor) -> Tensor:
-        """One gradient, a tensor or an array, normalised by itself."""
+        """Return one gradient, a tensor or an array, normalised by itself."""
         dtype = keras.backend.standardize_dtype(gradient.dtype)
         gradient = ops.convert_to_tensor(gradient, dtype)
         return self.normalize([[gradient]])[0][0] if math.prod(gradient.shape) else gradient
@@ -40,7 +40,7 @@ class NormNormalizer(Normalizer):
         self.norm = norm
 
     def normalize(self, blocks: Sequence[Block]) -> list[list[Tensor]]:
-        """The blocks with every gradient divided by its block's norm."""
+        """Return the blocks with every gradient divided by its block's norm."""
         epsilon = keras.config.epsilon()
         measured = norms.measure(self.norm, blocks)
 
@@ -64,11 +64,11 @@ class FunctionNormalizer(Normalizer):
         self.function = function
 
     def normalize(self, blocks: Sequence[Block]) -> list[list[Tensor]]:
-        """The blocks as the function returns them, checked."""
+        """Return the blocks as the function returns them, checked."""
         return [split(self.checked(join(block)), block) for block in blocks]
 
     def checked(self, gradient: Tensor) -> Tensor:
-        """The function's result, which must have the gradient's shape and dtype."""
+        """Return the function's result, which must have the gradient's shape and dtype."""
         normalized = self.function(gradient)
         checks.same_form(f"normalizer '{self.name}'", [normalized], [gradient], "gradient")
         return normalized
@@ -85,7 +85,7 @@ class FunctionNorm:
         self.function = function
 
     def __call__(self, blocks: Sequence[Block]) -> Numbers:
-        """The function's results, each of which must be a scalar."""
+        """Return the function's results, each of which must be a scalar."""
         return kernels.numbers([self._of_block(block) for block in blocks], blocks)
 
     def _of_block(self, block: Block) -> Tensor:
@@ -96,7 +96,7 @@ class FunctionNorm:
 
 
 def given_functions(normalizer: Normalizer | Norm) -> list[Callable]:
-    """The function of a user that a normalizer or a norm calls, if there is one."""
+    """Return the function of a user that a normalizer or a norm calls, if there is one."""
     if isinstance(normalizer, NormNormalizer):
         normalizer = normalizer.norm
     return (
@@ -105,7 +105,7 @@ def given_functions(normalizer: Normalizer | Norm) -> list[Callable]:
 
 
 def join(block: Block) -> Tensor:
-    """The block as one dense tensor: flat, unless it is a single gradient."""
+    """Return the block as one dense tensor: flat, unless it is a single gradient."""
     block = [kernels.written_out(gradient) for gradient in block]
     if len(block) == 1:
         return block[0]
@@ -114,7 +114,7 @@ def join(block: Block) -> Tensor:
 
 
 def split(joined: Tensor, block: Block) -> list[Tensor]:
-    """The parts of a joined tensor, in the shapes and dtypes of the block: undoes `join`."""
+    """Return the parts of a joined tensor, in the shapes and dtypes of the block: undoes `join`."""
     if len(block) == 1:
         return [joined]
     ends = [0]

@@ -42,66 +42,66 @@ def of_rows(norm: Norm) -> Norm:
 @overflows_early
 @of_rows
 def l1(blocks: Sequence[Block]) -> Numbers:
-    """sum |g|."""
+    """Return sum |g|."""
     return kernels.sums(ops.abs, blocks)
 
 
 @overflows_early
 @of_rows
 def l2(blocks: Sequence[Block]) -> Numbers:
-    """sqrt(sum g²)."""
+    """Return sqrt(sum g²)."""
     return kernels.each(root, kernels.sums_of_squares(blocks))
 
 
 @overflows_early
 @of_rows
 def l1_l2(blocks: Sequence[Block]) -> Numbers:
-    """(l1 + l2) / 2."""
+    """Return (l1 + l2) / 2."""
     return kernels.each(middle, l1(blocks), l2(blocks))
 
 
 @overflows_early
 @of_rows
 def avg_l1(blocks: Sequence[Block]) -> Numbers:
-    """mean |g|."""
+    """Return mean |g|."""
     return kernels.each(ops.divide, l1(blocks), sizes(blocks))
 
 
 @overflows_early
 @of_rows
 def avg_l2(blocks: Sequence[Block]) -> Numbers:
-    """sqrt(mean g²)."""
+    """Return sqrt(mean g²)."""
     return kernels.each(root, mean_squares(blocks))
 
 
 @overflows_early
 @of_rows
 def avg_l1_l2(blocks: Sequence[Block]) -> Numbers:
-    """(avg_l1 + avg_l2) / 2."""
+    """Return (avg_l1 + avg_l2) / 2."""
     return kernels.each(middle, avg_l1(blocks), avg_l2(blocks))
 
 
 @overflows_early
 @of_rows
 def largest(blocks: Sequence[Block]) -> Numbers:
-    """max |g|."""
+    """Return max |g|."""
     return kernels.largest(blocks)
 
 
 def smallest(blocks: Sequence[Block]) -> Numbers:
-    """min |g|."""
+    """Return min |g|."""
     return kernels.smallest(blocks)
 
 
 @overflows_early
 def min_max(blocks: Sequence[Block]) -> Numbers:
-    """(max |g| + min |g|) / 2."""
+    """Return (max |g| + min |g|) / 2."""
     return kernels.each(middle, largest(blocks), smallest(blocks))
 
 
 @overflows_early
 def std(blocks: Sequence[Block]) -> Numbers:
-    """sqrt(mean (g - mean g)²), or avg_l2 where g has no spread.
+    """Return sqrt(mean (g - mean g)²), or avg_l2 where g has no spread.
 
     No spread means a variance below machine epsilon times the mean square:
     a scalar, a constant gradient, or one whose spread is no more than rounding.
@@ -123,22 +123,22 @@ def std(blocks: Sequence[Block]) -> Numbers:
 
 
 def root(square: Tensor) -> Tensor:
-    """The square root, which at 0, too, has a finite derivative."""
+    """Return the square root, which at 0, too, has a finite derivative."""
     return kernels.root(square)
 
 
 def middle(one: Tensor, other: Tensor) -> Tensor:
-    """The number in the middle between two."""
+    """Return the number in the middle between two."""
     return (one + other) / 2
 
 
 def mean_squares(blocks: Sequence[Block]) -> Numbers:
-    """mean g²."""
+    """Return mean g²."""
     return kernels.each(ops.divide, kernels.sums_of_squares(blocks), sizes(blocks))
 
 
 def sizes(blocks: Sequence[Block]) -> Numbers:
-    """n."""
+    """Return n, the number of elements."""
     counts = [sum(math.prod(gradient.shape) for gradient in block) for block in blocks]
     return kernels.numbers(counts, blocks)
 
@@ -157,7 +157,7 @@ class Measured(NamedTuple):
     unscaled: Any
 
     def in_range(self, blocks: Sequence[Block]) -> Sequence[Block]:
-        """The blocks times their scales: what the norms are the norms of."""
+        """Return the blocks times their scales: what the norms are the norms of."""
         return kernels.scaled_unless(self.unscaled, blocks, self.scales)
 
     def part(self, start: int, stop: int) -> Measured:
@@ -178,7 +178,7 @@ MOST = {"float32": 2.0**100, "float64": 2.0**1000}
 
 
 def measure(norm: Norm, blocks: Sequence[Block], down_to_zero: bool = False) -> Measured:
-    """The norm of every block, in float32 or wider, right over the whole range of the dtype.
+    """Return the norm of every block, in float32 or wider, right over the whole range of the dtype.
 
     Norms are computed plainly first. Only if one of them is too large, or not finite, are they
     computed again, scaled: one `cond` a step, and no second pass over the
@@ -216,7 +216,7 @@ def measure(norm: Norm, blocks: Sequence[Block], down_to_zero: bool = False) -> 
 def measure_units(
     quantity: Callable[[Tensor], Tensor], tensors: Sequence[Tensor], down_to_zero: bool = False
 ) -> Measured:
-    """As `measure`, of a quantity of every unit of a tensor, which is c times as much of c g.
+    """Return what `measure` does, of units of tensors; the quantity of c g is c times as much.
 
     Scales and what stands for norms are lists of tensors here, which broadcast with the
     tensors; each of the tensors counts as a block.
@@ -273,7 +273,9 @@ def _scale(number: Tensor, small: Tensor, least: Tensor, most: Tensor) -> Tensor
 
 
 def widen(block: Block) -> Block:
-    """The block in one dtype, the widest: a sum of squares in float32 would spoil the others'."""
+    """Return the block in one dtype, the widest: a sum of squares in float32 would spoil the
+    others'.
+    """
     if len({gradient.dtype for gradient in block}) == 1:
         return block
     dtype = common_dtype(block)
@@ -281,7 +283,7 @@ def widen(block: Block) -> Block:
 
 
 def common_dtype(block: Block) -> str:
-    """float32, or float64 if a gradient of the block is float64."""
+    """Return float32, or float64 if a gradient of the block is float64."""
     # keras.backend.result_type knows no float64 on JAX and PyTorch.
     dtypes = {_name_of(gradient.dtype) for gradient in block}
     return "float64" if "float64" in dtypes else "float32"

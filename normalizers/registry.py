@@ -82,12 +82,13 @@ def register_norm(
 
 
 def names_of_norms() -> list[str]:
-    """The names of all that have a norm, which `ClippedOptimizer` takes, sorted."""
+    """Return the names of all that have a norm, which `ClippedOptimizer` takes, sorted."""
     return [name for name in names() if isinstance(_catalogue.get(name), NormNormalizer)]
 
 
 def get(normalization: str | Callable[[Tensor], Tensor]) -> Normalizer:
-    """The normalizer of that name, or one made from a function gradient → normalised gradient.
+    """Return the normalizer of that name, or one made from a function gradient → normalised
+    gradient.
 
     Raises:
         ValueError: If the name is not registered.
@@ -99,7 +100,7 @@ def get(normalization: str | Callable[[Tensor], Tensor]) -> Normalizer:
 
 
 def get_norm(normalization: str | Callable[[Tensor], Tensor]) -> Norm:
-    """The norm of that name, or one made from a function gradient → scalar.
+    """Return the norm of that name, or one made from a function gradient → scalar.
 
     Raises:
         ValueError: If the name is not registered, or its normalizer has no norm.

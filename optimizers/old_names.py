@@ -76,6 +76,14 @@ _ARGUMENTS: dict[str, dict[str, str]] = {
     },
     "ClippedOptimizer": {"max_norm": "clipnorm", "norm_type": "normalization"},
     "CoupledWeightDecay": {"weight_decay": "rate"},
+    "DecoupledWeightDecay": {
+        "weight_decay": "rate",
+        "exclude_from_weight_decay": "exclude",
+        "decay_var_list": "Here it is `only`, with patterns of paths.",
+    },
+    "CautiousWeightDecay": {"weight_decay": "rate"},
+    "CorrectedWeightDecay": {"weight_decay": "rate", "max_lr": "peak_learning_rate"},
+    "DecayToInitialWeights": {"weight_decay": "rate"},
     "SkipNonFinite": {"max_consecutive_errors": "max_consecutive_skips"},
 }
 
@@ -101,7 +109,8 @@ _OF_THE_PACKAGE = {
     "LARS": "It is `stepwrap.presets.lars`.",
     "Ranger": "It is `stepwrap.presets.ranger`.",
     "SGDW": "It is `keras.optimizers.SGD` with `weight_decay`.",
-    "extend_with_decoupled_weight_decay": "Keras' optimizers have `weight_decay`.",
+    "extend_with_decoupled_weight_decay": "It is `stepwrap.DecoupledWeightDecay`, around an "
+    "optimizer, not its class.",
     "AGC": "It is `stepwrap.AdaptiveGradientClipping`.",
     "L4": "It is `stepwrap.L4Wrapper`, around any optimizer.",
     "Grokfast": "It is `stepwrap.GradientEMAFilter`.",
@@ -114,7 +123,7 @@ _OF_THE_PACKAGE = {
 
 
 def hint_for_argument(cls: type, name: str) -> str:
-    """A sentence on what an argument of another package is in a class here, or nothing."""
+    """Return a sentence on what an argument of another package is in a class here, or nothing."""
     for base in cls.__mro__:
         if hint := _ARGUMENTS.get(base.__name__, {}).get(name):
             return f" Here it is `{hint}`." if hint.isidentifier() else f" {hint}"
@@ -122,12 +131,12 @@ def hint_for_argument(cls: type, name: str) -> str:
 
 
 def hint_for_attribute(name: str) -> str:
-    """A sentence on what an attribute of other packages' wrappers is here, or nothing."""
+    """Return a sentence on what an attribute of other packages' wrappers is here, or nothing."""
     return f" {_OF_WRAPPERS[name]}" if name in _OF_WRAPPERS else ""
 
 
 def hint_for_package(name: str) -> str:
-    """A sentence on where something is that is not in `stepwrap` itself, or nothing."""
+    """Return a sentence on where something is that is not in `stepwrap` itself, or nothing."""
     if name in _OF_THE_PACKAGE:
         return f" {_OF_THE_PACKAGE[name]}"
     if name[:1].isupper() and hasattr(keras.optimizers, name):

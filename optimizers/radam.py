@@ -123,7 +123,7 @@ class RAdam(keras.optimizers.Optimizer):
         )
 
     def update_step(self, gradient: Tensor, variable: Variable, learning_rate: Any) -> None:
-        """One step of one variable, in float32 if the variable has 16 bits."""
+        """Does one step of one variable, in float32 if the variable has 16 bits."""
         dtype = scalar_dtype([variable])
         gradient = ops.cast(kernels.dense(gradient, variable), dtype)
         index = keras_private.variable_index(self, variable)
@@ -138,7 +138,7 @@ class RAdam(keras.optimizers.Optimizer):
         self.assign_sub(variable, ops.cast(rate * direction, variable.dtype))
 
     def _rectified(self, direction: Tensor, velocity: Tensor, step: Tensor) -> Tensor:
-        """The direction, from the step on at which ρ_t > 5 as an adaptive one."""
+        """Return the direction, from the step on at which ρ_t > 5 as an adaptive one."""
         length = _length(step, self.beta_2)
         long_enough = length > 5
         # What is not chosen must be a number, too: no root of a negative one, no zero divisor.
@@ -161,23 +161,23 @@ class RAdam(keras.optimizers.Optimizer):
         return average
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
+        """Return the arguments of `__init__`."""
         own = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
         return {**super().get_config(), **own}
 
 
 def _bias_correction(step: Tensor, decay: float) -> Tensor:
-    """1 − decayᵗ, without the cancellation for decays near 1."""
+    """Return 1 − decayᵗ, without the cancellation for decays near 1."""
     return -ops.expm1(step * math.log(decay)) if decay > 0 else ops.ones_like(step)
 
 
 def _final_length(decay: float) -> float:
-    """ρ_∞: over how many steps a moving average extends in the end."""
+    """Return ρ_∞: over how many steps a moving average extends in the end."""
     return 2 / (1 - decay) - 1
 
 
 def _length(step: Tensor, decay: float) -> Tensor:
-    """ρ_t: over how many steps it extends at step t.
+    """Return ρ_t: over how many steps it extends at step t.
 
     At first both terms of the formula are near ρ_∞, and float32 would lose their
     difference. There ρ_t = t + h(λ) − t · h(t · λ) with λ = −ln(decay) / 2.
@@ -189,7 +189,7 @@ def _length(step: Tensor, decay: float) -> Tensor:
 
 
 def _langevin(x: Any) -> Any:
-    """h(x) = coth(x) − 1/x for x in [0, 1], by Lambert's continued fraction."""
+    """Return h(x) = coth(x) − 1/x for x in [0, 1], by Lambert's continued fraction."""
     denominator = 17  # enough for float64
     for odd in range(15, 1, -2):
         denominator = odd + x * x / denominator
@@ -197,6 +197,6 @@ def _langevin(x: Any) -> Any:
 
 
 def _rectification(length: Tensor, decay: float) -> Tensor:
-    """r_t, in an order that does not overflow."""
+    """Return r_t, in an order that does not overflow."""
     final = _final_length(decay)
     return ops.sqrt((length - 4) / (final - 4) * ((length - 2) / (final - 2)) * (final / length))

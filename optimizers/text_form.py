@@ -17,12 +17,14 @@ def provide(read: Callable[[str], Any], write: Callable[[Any], str]) -> None:
 
 
 def read(text: str) -> Any:
-    """The optimizer that a text describes."""
+    """Return the optimizer that a text describes."""
     return _functions["read"](text)
 
 
 def shown(optimizer: Any) -> str:
-    """An optimizer as its `repr`: its text, or as much as can be told in whatever state it is."""
+    """Return an optimizer as its `repr`: its text, or as much as can be told in whatever state it
+    is.
+    """
     try:
         return _functions["write"](optimizer)
     except Exception:  # it may be half made, or in the middle of a trace

@@ -36,7 +36,7 @@ def refuse_unknown_arguments(cls: type, args: tuple[Any, ...], kwargs: dict[str,
 
 
 def _owner_of_argument(name: str, inner_optimizer: Any) -> str | None:
-    """The name of the innermost optimizer's class if that has the argument."""
+    """Return the name of the innermost optimizer's class if that has the argument."""
     while hasattr(inner_optimizer, "inner_optimizer"):
         inner_optimizer = inner_optimizer.inner_optimizer
     cls = keras.optimizers.Optimizer

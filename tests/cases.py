@@ -87,6 +87,10 @@ WRAPPERS = {
     "stack_of_steps": lambda inner: stepwrap.ClippedOptimizer(
         stepwrap.L4Wrapper(AveragedGradient(HalvedStep(inner)))
     ),
+    "stack_on_some": lambda inner: AveragedGradient(
+        stepwrap.StepMomentum(HalvedStep(inner, exclude="bias"), exclude=stepwrap.VECTORS),
+        only=stepwrap.VECTORS,
+    ),
 }
 
 
@@ -105,7 +109,7 @@ def keeps_state(name):
 
 def stateful(names):
     """Those that keep state, for long tests: all on one backend, one of each kind on the others."""
-    return [name for name in filter(keeps_state, names) if BACKEND == "tensorflow" or name in KINDS]
+    return [name for name in filter(keeps_state, names) if BACKEND == "jax" or name in KINDS]
 
 
 def of_other_kinds():
@@ -130,6 +134,21 @@ def values_long(values, everyday, backend=BACKEND):
         pytest.param(value, id=name, marks=[] if name in everyday else pytest.mark.long)
         for name, value in values.items()
         if name in (*everyday, *KINDS) or backend == BACKEND
+    ]
+
+
+def whole_on(backend, values, elsewhere):
+    """All of what has these names as parameters on one backend, for the code is the same on each.
+
+    Args:
+        backend: Where all are met: PyTorch traces and compiles nothing, and is the fastest.
+        values: What has these names.
+        elsewhere: The names of those that are met on every backend.
+    """
+    return [
+        pytest.param(value, id=name)
+        for name, value in values.items()
+        if name in elsewhere or backend == BACKEND
     ]
 
 
@@ -272,7 +291,7 @@ def apply(optimizer, gradients, variables, loss=1.0):
 
 def batches_per_step(optimizer):
     """How many batches it takes for weights to change."""
-    return getattr(optimizer, "steps", 1)  # of GradientAccumulation
+    return optimizer.steps if isinstance(optimizer, stepwrap.GradientAccumulation) else 1
 
 
 def step(optimizer, gradients, variables):

@@ -36,6 +36,7 @@ def _pairs(wrappers, bases):
 CASES = {
     **_pairs(KINDS, BASES),
     **_pairs([*stepwrap.wrappers.names(), *STACKS], ["Adam"]),
+    **_pairs(["learning_rate_multipliers"], ["AdamW"]),  # which scales the decay, too
     "L4Adam": stepwrap.L4Adam,
     "L4Mom": stepwrap.L4Mom,
 }

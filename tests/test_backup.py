@@ -111,6 +111,7 @@ def outcomes_of_every_state(network, make_callback, folder):
 
 
 @pytest.mark.long
+@pytest.mark.backend_free("torch")  # which is the fastest
 def test_from_every_state_of_the_folder_training_ends_the_same(tmp_path):
     outcomes = outcomes_of_every_state(
         make_model(), lambda: BackupAndRestore(tmp_path / "backup"), tmp_path
@@ -120,6 +121,7 @@ def test_from_every_state_of_the_folder_training_ends_the_same(tmp_path):
 
 
 @pytest.mark.long
+@pytest.mark.backend_free("torch")  # which is the fastest
 def test_with_the_callback_of_keras_it_does_not(tmp_path):
     """Not even with SGD. If this fails, Keras' own has become safe."""
     outcomes = outcomes_of_every_state(

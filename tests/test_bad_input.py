@@ -127,6 +127,9 @@ OUT_OF_RANGE = {
     ("gradient_dropout", "keep"): PROBABILITY,
     ("learning_rate_dropout", "keep"): PROBABILITY,
     ("coupled_weight_decay", "rate"): NOT_NEGATIVE,
+    ("decoupled_weight_decay", "rate"): NOT_NEGATIVE,
+    ("cautious_weight_decay", "rate"): NOT_NEGATIVE,
+    ("decay_to_initial_weights", "rate"): NOT_NEGATIVE,
     ("adaptive_gradient_clipping", "clipping"): POSITIVE,
     ("adaptive_gradient_clipping", "epsilon"): POSITIVE,
     ("gradient_ema_filter", "alpha"): DECAY,
@@ -186,8 +189,8 @@ def test_patterns_that_are_none(wrapper):
 @pytest.mark.parametrize("wrapper", EXCLUDING)
 def test_a_pattern_that_matches_no_variable_is_named_in_a_warning(wrapper):
     make = functools.partial(stepwrap.wrappers.get(wrapper), "sgd", **EXCLUDING[wrapper])
-    with pytest.warns(UserWarning, match=r"`exclude`: the pattern 'gamma' matches none of.*'bias'"):
-        make(exclude=["bias", "gamma"]).build(cases.variables())
+    with pytest.warns(UserWarning, match=r"`exclude`: the pattern 'bais' is found .* is 'bias'"):
+        make(exclude=["scale", "bais"]).build(cases.variables())
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         make(exclude="bias|gamma").build(cases.variables())
@@ -323,6 +326,7 @@ def test_a_build_that_leaves_out_the_inner_optimizer():
         ("transform_grads", "transform_gradients"),
         ("transform_step", "transform_steps"),
         ("take_step", "take_steps"),
+        ("before_steps", "before_step"),
         ("after_steps", "after_step"),
         ("apply_to_inner", "apply_inner"),
     ],

@@ -3,6 +3,7 @@
 import gc
 import json
 import math
+import re
 
 import keras
 import numpy as np
@@ -13,10 +14,12 @@ import cases
 import cell
 import first_step
 import floor
+import gpu
 import measure
 import memory
 import modes
 import plan
+import scaling
 import steps
 import stepwrap
 import tables
@@ -75,6 +78,7 @@ def test_records_of_a_table_are_complete(monkeypatch, kind):
 
 
 @pytest.mark.long
+@pytest.mark.skipif(cases.BACKEND == "tensorflow", reason="it takes a minute to compile them")
 def test_records_of_all_variants_are_complete(tiny):
     records = measure.records(cell.Cell(MODE, tiny, "step", "all", ["*"], (1, 2)), started=0)
     assert {record["variant"] for record in records} == set(variants.known())
@@ -207,6 +211,51 @@ def test_memory_is_counted_in_copies_of_the_model(tiny):
     assert 2 < copies["Adam"]["state"] < 2.2  # and a few scalars
     assert 1 < copies["Lookahead"]["state_over_base"] < 1.1  # and a scalar
     assert copies["Adam"]["temporary_over_base"] in (0, None)
+    assert copies["Adam"]["peak_ratio"] in (1, None)
+
+
+@pytest.mark.long
+def test_the_memory_of_every_variant_is_counted(tiny):
+    records = memory.records(cell.Cell(MODE, tiny, "memory", "one", ["*"]))
+    assert {record["variant"] for record in records} == set(variants.known())
+    for record in records:
+        assert record["state_over_base"] >= 0 or record["group"] in ("bare", "peers")
+        assert record["peak_ratio"] is None or 0.5 < record["peak_ratio"] < math.inf
+
+
+def test_the_peak_is_of_weights_gradients_state_and_the_rest():
+    bare, wrapped = {"state": 2, "temporary": 0}, {"state": 3, "temporary": 1}
+    assert memory.peak(wrapped) / memory.peak(bare) == 1.5
+    assert tables._copies({**wrapped, "state_over_base": 1, "temporary_over_base": 1}) == (
+        "1.00 + 1.00"
+    )
+    record = {"state_over_base": 1, "temporary_over_base": -0.5, "peak_ratio": 1.25}
+    assert tables._copies(record) == "1.00 − 0.50 (1.25)"
+
+
+def test_a_table_says_which_peer_is_faster():
+    def ratio(name, size, *quartiles):
+        ratios = {"Adam": [1, 1, 1], "Lookahead": list(quartiles)}
+        return made_up(variant=name, size=size, group="peers", like="Lookahead", ratios=ratios)
+
+    records = [
+        ratio("slow", "S", 1.1, 1.2, 1.3),
+        ratio("slow", "L", 1.9, 2.0, 2.1),
+        ratio("quick", "S", 0.7, 0.8, 0.9),
+        ratio("quick", "L", 0.7, 0.8, 1.1),
+        made_up(),
+    ]
+    lines = tables.peers({"records": records}).splitlines()
+    assert "| `slow` | JAX | `Lookahead` | 1.20 / 2.00 | the wrapper |" in lines
+    assert "| `quick` | JAX | `Lookahead` | 0.80 / 0.80 | the other at S, neither at L |" in lines
+    assert len(lines) == 6
+
+
+def test_packages_of_peers_that_are_missing_are_named(monkeypatch):
+    monkeypatch.setattr(bench.importlib.util, "find_spec", lambda name: None)
+    lines = bench.missing_peers(["torch", "tensorflow"])
+    assert [line.partition(" ")[0] for line in lines] == ["pytorch_optimizer", "momo"]
+    assert lines[1] == "momo is left out: it is not installed. pip install momo-opt"
 
 
 def test_size_of_counts_bytes():
@@ -243,7 +292,7 @@ def test_a_complete_run_has_everything_and_a_fast_one_little():
     )
     assert fast < usual < complete
     on_tables = 2 * len(workload.TABLES) if cases.BACKEND == "tensorflow" else 0
-    assert len(complete) == 2 * 2 * 4 + 1 + on_tables
+    assert len(complete) == 2 * 2 * 5 + 1 + on_tables
     assert all(one.variants == ("l4*",) for one in plan.cells("usual", [MODE], ["l4*"]))
 
 
@@ -291,7 +340,8 @@ def results():
 
 def test_tables_and_picture_are_written(tmp_path):
     bench.write(results(), tmp_path)
-    names = ["bench.json", "bench.md", "bench.png", "bench.svg", "bench_tables.md"]
+    names = ["bench.json", "bench.md", "bench.png", "bench.svg"]
+    names = sorted([*names, "bench_peers.md", "bench_tables.md"])
     assert sorted(path.name for path in tmp_path.iterdir()) == names
     assert json.loads((tmp_path / "bench.json").read_text(encoding="utf-8")) == results()
     summary = (tmp_path / "bench.md").read_text(encoding="utf-8")
@@ -307,20 +357,49 @@ def test_tables_and_picture_are_written(tmp_path):
 def test_the_first_step_is_timed_for_every_stack(monkeypatch):
     monkeypatch.setattr(first_step.dense, "__defaults__", (1,))
     assert set(first_step.STACKS) >= set(first_step.stacks_for(cases.BACKEND))
-    assert first_step.first_step("dense", "four") > 0
+    assert first_step.first_step("dense", "five") > 0
     assert set(first_step.optimizers()) == set(first_step.STACKS)
+
+
+def test_scales_are_as_large_as_they_say():
+    for weights, size in workload.SCALES["weights"].items():
+        assert workload.Workload(size, "step").parameters == pytest.approx(weights, rel=0.01)
+    for variables, size in workload.SCALES["variables"].items():
+        assert len(workload.Workload(size, "step").shapes) == variables
+
+
+def test_the_cost_of_a_weight_and_of_a_variable_is_written(tmp_path, monkeypatch):
+    def measured(cell):
+        return [
+            made_up(variant=name, mode=cell.mode, size=cell.size, seconds=[1, 2 * number, 3])
+            for number, name in enumerate([*scaling.VARIANTS, variants.AGAIN], 1)
+        ]
+
+    monkeypatch.setattr(scaling.bench, "measured", measured)
+    monkeypatch.setattr(scaling.bench, "is_there", lambda mode: True)
+    scaling.main(["--modes", "jax", "--most", "1e6", "--output", str(tmp_path)])
+    scaling.main(["--modes", "torch", "--axes", "variables", "--output", str(tmp_path)])
+    records = json.loads((tmp_path / "scaling.json").read_text(encoding="utf-8"))
+    assert len(records) == len(scaling.VARIANTS) * (2 + 5 + 5)
+    assert scaling.AGAIN == variants.AGAIN
+    table = (tmp_path / "scaling_table.md").read_text(encoding="utf-8")
+    assert "|  | 300,000 weights | 1,000,000 weights |\n" in table
+    assert f"| `Adam`, JAX | {2e9 / 3e5:.3g} | 2e+03 |\n" in table
+    assert "| `Adam`, PyTorch | 50 | 16.7 | 5 | 1.67 | 0.5 |\n" in table
+    assert (tmp_path / "scaling.svg").exists() and (tmp_path / "scaling.png").exists()
 
 
 def test_what_was_measured_before_stays_in_the_table_of_first_steps(tmp_path, monkeypatch):
     where = ["--output", str(tmp_path), "--models", "dense"]
     monkeypatch.setattr(first_step.bench, "is_there", lambda mode: True)
     for seconds, backends in ((2.0, ["tensorflow", "jax"]), (3.0, ["jax"])):
-        times = {"bare": seconds, "one": 5.0, "four": 9.0, "off": 2.5}
+        times = {"bare": seconds, "one": 5.0, "l4": 5.0, "four": 9.0, "five": 9.0, "off": 2.5}
         monkeypatch.setattr(first_step, "in_a_process", lambda *_, times=times: times[_[2]])
         first_step.main([*where, "--backends", *backends])
     table = (tmp_path / "first_step_table.md").read_text(encoding="utf-8")
-    assert "TensorFlow | 2.0 s | 5.0 s (2.5) | 9.0 s (4.5) | 2.5 s (1.2) |\n" in table
-    assert "JAX | 3.0 s | 5.0 s (1.7) | 9.0 s (3.0) |  |\n" in table
+    assert "TensorFlow | 2.0 s | 5.0 s (2.5) | 5.0 s (2.5) | 9.0 s (4.5) |" in table
+    assert "9.0 s (4.5) | 2.5 s (1.2) |\n" in table
+    assert "JAX | 3.0 s | 5.0 s (1.7) | 5.0 s (1.7) | 9.0 s (3.0) | 9.0 s (3.0) |  |\n" in table
 
 
 def test_a_result_without_records_is_written_too(tmp_path):
@@ -365,3 +444,73 @@ def test_a_cell_that_fails_shows_why(tmp_path, capsys):
     with pytest.raises(SystemExit, match=f"Not measured: {MODE}, S, step, threads: one"):
         command(tmp_path, "--threads", "one", "--variants", "nothing")
     assert "No variant matches ['nothing']" in capsys.readouterr().err
+
+
+# On a GPU.
+
+
+def test_the_benchmark_for_gpus_measures_what_the_others_do():
+    """It stands alone, and so has sizes and floors of its own."""
+    assert {size: gpu.SIZES[size] for size in ("S", "N", "L")} == {
+        size: workload.SIZES[size] for size in ("S", "N", "L")
+    }
+    assert gpu.Problem("100M", "step", "float32").weights == pytest.approx(1e8, rel=0.01)
+    assert variants.FIVE == gpu.FIVE and variants.RATE == 1e-6
+    floors = {text: 4 * numbers for text, numbers in gpu.NUMBERS.items()}
+    assert floors.pop(gpu.ADAM) == floor.BYTES["Adam"]
+    assert floors.pop(gpu.MOMENTUM) == floor.BYTES["SGD(momentum=0.9)"]
+    assert floors.pop("l4mom(fraction=1e-06)") == floor.BYTES["L4Mom"]
+    for text, numbers in floors.items():
+        name, arguments = re.fullmatch(r"(?:.* \| )?(\w+)(.*)", text).groups()
+        wrapper = "Adam" if name == "adam" else stepwrap.wrappers.get(name).__name__
+        arguments = arguments.replace("1e-06, ", "").replace("(fraction=1e-06)", "")
+        assert numbers == pytest.approx(floor.BYTES[wrapper + arguments])
+
+
+def test_every_wrapper_can_be_measured_on_a_gpu():
+    optimizers = [stepwrap.parse(text) for text in gpu.texts(["*"])]
+    measured = {type(optimizer) for optimizer in optimizers}
+    assert measured >= {stepwrap.wrappers.get(name) for name in stepwrap.wrappers.names()}
+    with pytest.raises(SystemExit, match="No optimizer matches"):
+        gpu.texts(["nothing"])
+
+
+@pytest.mark.skipif(cases.BACKEND == "tensorflow", reason="it is for JAX and PyTorch")
+@pytest.mark.parametrize("kind", cases.others_long(["step", "train"], everyday=["step"]))
+def test_the_benchmark_for_gpus_works_without_one(kind, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(gpu, "SHORTEST", 1e-4)
+    monkeypatch.setattr(gpu, "COPIED", 2**10)
+    for variable in ("CUDA_VISIBLE_DEVICES", "JAX_PLATFORMS"):
+        monkeypatch.setenv(variable, "")
+    where = ["--sizes", "tiny", "--rounds", "2", "--output", str(tmp_path)]
+    gpu.main([cases.BACKEND, "--cpu", "--stacks", "normalized", "--kinds", kind, *where])
+    [path] = tmp_path.glob("*.json")
+    records = json.loads(path.read_text(encoding="utf-8"))["records"]
+    assert {(r["kind"], r["dtype"], r["optimizer"]) for r in records} == {
+        (kind, dtype, "adam(1e-06) | normalized") for dtype in ("float32", "bfloat16")
+    }
+    for record in records:
+        assert all(0 < number < math.inf for number in (*record["ratio"], *record["seconds"]))
+        assert record["floor"] == (round(8 / 7, 3) if record["kind"] == "step" else None)
+    sizes = {record["dtype"]: record["base_bytes"] for record in records}
+    assert sizes == {"float32": 7 * 4 * 59, "bfloat16": 7 * 2 * 59}
+    heads = {"step": "|  | floor | tiny, float32 |", "train": "|  | tiny, float32 |"}
+    assert heads[kind] in capsys.readouterr().out
+
+
+@pytest.mark.skipif(cases.BACKEND == "tensorflow", reason="it is for JAX and PyTorch")
+def test_the_benchmark_for_gpus_does_not_take_a_processor_for_one(monkeypatch):
+    monkeypatch.setattr(gpu, "device", lambda: None)
+    with pytest.raises(SystemExit, match="sees no GPU here"):
+        gpu.main([cases.BACKEND])
+
+
+def test_the_gpu_and_its_speed_are_in_the_tables():
+    record = {"kind": "step", "size": "L", "dtype": "bfloat16", "optimizer": gpu.ADAM}
+    record |= {"ratio": [0.9, 1, 1.1], "floor": 1.0, "base_seconds": [1e-4, 2e-4, 3e-4]}
+    record |= {"base_bytes": 28e6, "base_first_call_seconds": 0.5}
+    about = {"device": "NVIDIA X", "gigabytes_per_second": 280.0}
+    text = gpu.tables({"about": about, "records": [record]})
+    assert text.startswith("# What wrapping costs on one device: NVIDIA X\n")
+    assert "| `adam(1e-06)` | 1.00 | 1.00 (0.90 to 1.10) |\n" in text
+    assert "| L, bfloat16 | 200 µs | 100.0 µs | 0.50 s |\n" in text

@@ -17,6 +17,7 @@ pytest.importorskip("rich")
 pytest.importorskip("sklearn")
 pytest.importorskip("matplotlib")
 
+import cases
 from cases import BACKEND
 from stepwrap import parse
 from stepwrap.experiments import Record, Task, checkpoint, compare, random_state, report, training
@@ -91,7 +92,9 @@ def assert_same(record, other):
 # Records.
 
 
-@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize(
+    "stack", cases.whole_on("torch", {stack: stack for stack in STACKS}, STACKS[1:])
+)
 def test_a_record_is_that_of_a_training_without_interruption(stack, folder, tmp_path):
     uninterrupted = train(stack, tmp_path / "other")
     interrupt(stack, folder, 2)

@@ -115,6 +115,7 @@ def test_lists(command, names, capsys):
 
 
 @pytest.mark.long
+@pytest.mark.backend_free("torch")  # which starts fastest
 def test_the_demo_trains_six_stacks_and_continues_a_saved_model(here):
     # In a process of its own, as a user runs it.
     with started("demo", "--epochs", "1", "--seeds", "1") as process:
@@ -155,6 +156,7 @@ def test_interrupted_it_goes_on_with_what_is_missing(how, here):
 
 
 @pytest.mark.long
+@pytest.mark.backend_free("torch")  # which starts fastest
 def test_another_backend_is_started_anew(here):
     other = "jax" if BACKEND == "tensorflow" else "tensorflow"
     pytest.importorskip(other)

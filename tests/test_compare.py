@@ -112,6 +112,7 @@ def test_stacks_of_one_seed_start_alike_and_seeds_do_not(compared):
     assert first[0][0] != first[0][1]
 
 
+@pytest.mark.backend_free("torch")  # which is the fastest
 def test_random_wrappers_change_neither_the_start_nor_the_order_of_the_samples(run):
     noise = "sgd(0.1) | gradient_noise(eta=1e-20)"
     comparison = run(["sgd(0.1)", noise])
@@ -119,6 +120,7 @@ def test_random_wrappers_change_neither_the_start_nor_the_order_of_the_samples(r
     np.testing.assert_allclose(*losses, rtol=1e-6)
 
 
+@pytest.mark.backend_free("torch")  # which is the fastest
 def test_results_do_not_depend_on_what_else_is_compared(run, compared):
     alone = run(STACKS[1:])
     for one, other in zip(compared.records[STACKS[1]], alone.records[STACKS[1]], strict=True):
@@ -455,6 +457,7 @@ print(fingerprint.of_task(Task("t", model, (x, x[:, :1]))))
 
 
 @pytest.mark.long
+@pytest.mark.backend_free("torch")  # which starts fastest
 def test_the_same_is_the_same_in_another_process_and_the_second_time(tmp_path, capsys):
     path = tmp_path / "script.py"
     path.write_text(SCRIPT)

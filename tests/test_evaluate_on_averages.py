@@ -25,9 +25,15 @@ WRAPPERS = {
 }
 # One of them compiled, which takes longer.
 each = pytest.mark.parametrize(
-    "wrap, mode",
-    [(wrap, COMPILED if name == "moving_average" else EAGER) for name, wrap in WRAPPERS.items()],
-    ids=WRAPPERS,
+    "way",
+    cases.whole_on(
+        "torch",
+        {
+            name: (wrap, COMPILED if name == "moving_average" else EAGER)
+            for name, wrap in WRAPPERS.items()
+        },
+        elsewhere=["moving_average"],
+    ),
 )
 
 
@@ -108,7 +114,8 @@ def batches_of(data, size):
 
 
 @each
-def test_validation_is_that_of_averages_and_statistics_assigned_by_hand(wrap, mode):
+def test_validation_is_that_of_averages_and_statistics_assigned_by_hand(way):
+    wrap, mode = way
     ends = AfterBatches(3)
     network = model(wrap(), **mode)
     history = fit(network, EvaluateOnAverages(X[:20], batch_size=8), ends)
@@ -119,8 +126,9 @@ def test_validation_is_that_of_averages_and_statistics_assigned_by_hand(wrap, mo
 
 
 @each
-def test_training_is_unchanged_bit_for_bit(wrap, mode):
+def test_training_is_unchanged_bit_for_bit(way):
     """Dropout's random numbers, statistics, metrics and momenta included."""
+    wrap, mode = way
     seen, histories = [], []
     for callbacks in ([EvaluateOnAverages(X)], []):
         ends = AfterBatches()
@@ -141,7 +149,8 @@ def test_training_is_unchanged_bit_for_bit(wrap, mode):
 
 
 @each
-def test_the_statistics_after_fit_belong_to_the_weights(wrap, mode):
+def test_the_statistics_after_fit_belong_to_the_weights(way):
+    wrap, mode = way
     network, ends = model(wrap(), **mode), AfterBatches()
     fit(network, ends, EvaluateOnAverages(X, batch_size=8))
     [mean, variance] = cases.values(network.non_trainable_variables)[:2]

@@ -136,7 +136,10 @@ def test_a_compiled_update_is_the_same(name):
     wrap = WRAPPERS[name]
     optimizer = wrap(keras.optimizers.Adam(0.01))
     plain = stepwrap.OptimizerWrapper(wrap(keras.optimizers.Adam(0.01)), jit_compile=False)
-    assert_close(trained(optimizer, graph), trained(plain, graph), 1e-5)
+    weights = trained(plain, graph)
+    assert_close(trained(optimizer, graph), weights, 1e-5)
+    if not hasattr(optimizer, "seed"):  # XLA draws other numbers in eager steps
+        assert_close(trained(wrap(keras.optimizers.Adam(0.01))), weights, 1e-5)
 
 
 @only_tensorflow

@@ -278,6 +278,16 @@ ALTERNATING = {
         ),
         average_decay=0.5,
     ),
+    "a stack on some": lambda: stepwrap.MovingAverage(
+        stepwrap.StepMomentum(
+            stepwrap.GradientEMAFilter(
+                keras.optimizers.AdamW(0.01, weight_decay=0.5), exclude="scale"
+            ),
+            exclude="bias",
+        ),
+        average_decay=0.5,
+        exclude="kernel",
+    ),
 }
 
 

@@ -26,7 +26,12 @@ each = pytest.mark.parametrize(
     "wrap", cases.values_long(WRAPPERS, everyday=["slow weights", "moving_average"])
 )
 two = pytest.mark.parametrize(
-    "wrap", [WRAPPERS["lookahead"], WRAPPERS["moving_average"]], ids=["lookahead", "moving_average"]
+    "wrap",
+    cases.whole_on(
+        "torch",
+        {name: WRAPPERS[name] for name in ("lookahead", "moving_average")},
+        elsewhere=["moving_average"],
+    ),
 )
 
 
@@ -70,7 +75,10 @@ def worsening_from(epoch):
     return keras.callbacks.LearningRateScheduler(lambda number: 0.03 if number < epoch else -0.03)
 
 
-@pytest.mark.parametrize("climb", [2, 4], ids=["an early epoch", "the last epoch"])
+@pytest.mark.parametrize(
+    "climb",
+    cases.whole_on("torch", {"an early epoch": 2, "the last epoch": 4}, ["an early epoch"]),
+)
 @each
 def test_what_is_kept_is_what_was_validated(wrap, climb, tmp_path):
     """Whichever of the callbacks stands before the other."""
@@ -152,8 +160,15 @@ class Interrupted(keras.callbacks.Callback):
 
 
 @two
-@pytest.mark.parametrize("package, place", [(keras, "before"), (stepwrap, "after")])
-def test_training_goes_on_bit_for_bit_from_a_backup(package, place, wrap, tmp_path):
+@pytest.mark.parametrize(
+    "backup",
+    cases.whole_on(
+        "torch", {"keras": (keras, "before"), "stepwrap": (stepwrap, "after")}, ["stepwrap"]
+    ),
+)
+def test_training_goes_on_bit_for_bit_from_a_backup(backup, wrap, tmp_path):
+    package, place = backup
+
     def fit_with(*callbacks, network):
         if place == "before":
             return fit(network, before=callbacks)

@@ -1,6 +1,7 @@
 """Fails loudly when a private name of Keras that stepwrap uses has gone."""
 
 import ast
+import functools
 import pathlib
 import re
 
@@ -135,6 +136,70 @@ def test_layers():
     inner = keras.Sequential([keras.layers.Dense(2, name="innermost")])
     model = keras.Sequential([keras.Input((3,)), keras.Sequential([inner])])
     assert "innermost" in [layer.name for layer in keras_private.layers(model)]
+
+
+def test_weight_decay_of():
+    """What was excluded from it has none; Muon has another one for what is no matrix."""
+    variables = cases.variables()
+    optimizer = keras.optimizers.SGD(weight_decay=0.5)
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    optimizer.build(variables)
+    rates = [keras_private.weight_decay_of(optimizer, one) for one in variables]
+    assert rates == [0.5, None, 0.5]
+    if hasattr(keras.optimizers, "Muon"):
+        muon = keras.optimizers.Muon(weight_decay=0.5, adam_weight_decay=0.25)
+        muon.build(variables)
+        rates = [keras_private.weight_decay_of(muon, one) for one in variables]
+        assert rates == [0.5, 0.25, 0.25]
+
+
+def test_replace_weight_decay():
+    """It is called with the variables before the step, and once only is it replaced."""
+    variables = cases.variables()
+    optimizer = keras.optimizers.SGD(weight_decay=0.5)
+    optimizer.build(variables)
+    asked = []
+    first = keras_private.replace_weight_decay(optimizer, lambda decay: asked.append)
+    assert keras_private.replace_weight_decay(optimizer, lambda decay: print) is first
+    before = cases.values(variables)
+    optimizer.apply([one * 0 for one in cases.gradients(variables)], variables)
+    assert asked == [variables]
+    cases.assert_equal(cases.values(variables), before)
+
+
+@pytest.mark.parametrize(
+    ("make", "counts"),
+    [
+        (keras.optimizers.Adam, [2, 2, 2]),
+        (keras.optimizers.SGD, [0, 0, 0]),
+        (functools.partial(keras.optimizers.SGD, momentum=0.9), [1, 1, 1]),
+        (keras.optimizers.Adafactor, [3, 3, 3]),
+        (cases.SignDescent, [1, 1, 1]),
+    ],
+)
+def test_slots_of(make, counts):
+    """What is at a variable's place of lists that have one for each variable."""
+    variables = cases.variables()
+    optimizer = make()
+    optimizer.build(variables)
+    slots = [keras_private.slots_of(optimizer, variable) for variable in variables]
+    assert [len(one) for one in slots] == counts
+    known = {id(one) for one in (*optimizer.variables, *variables)}
+    assert all(id(slot) in known for one in slots for slot in one)
+    assert not any(slot is variable for one in slots for slot in one for variable in variables)
+
+
+def test_graph_of():
+    """The calls of a functional model, from its end, and what each is used by."""
+    a, b = keras.layers.Dense(2, name="a"), keras.layers.Dense(2, name="b")
+    given = keras.Input((2,))
+    once = a(given)
+    model = keras.Model(given, b(keras.layers.add([once, a(once)])))
+    graph = keras_private.graph_of(model)
+    names = [layer.name.split("_")[0] for layer, _ in graph]
+    assert names == ["b", "add", "a", "a"]
+    assert [used_by for _, used_by in graph] == [[], [0], [1], [1, 2]]
+    assert keras_private.graph_of(keras.Sequential([given, b])) is None
 
 
 @pytest.mark.skipif(cases.BACKEND != "tensorflow", reason="Keras has it on TensorFlow alone")

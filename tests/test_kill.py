@@ -47,7 +47,14 @@ def train(server, wrapper, result, backup=None, kill_epoch=0, kill_delay=0.0):
     return json.loads(server.stdout.readline())
 
 
-@pytest.mark.parametrize("wrapper", [*filter(cases.keeps_state, cases.KINDS), "identity"])
+@pytest.mark.parametrize(
+    "wrapper",
+    cases.whole_on(
+        "torch",
+        {name: name for name in (*filter(cases.keeps_state, cases.KINDS), "identity")},
+        elsewhere=["lookahead", "identity"],
+    ),
+)
 def test_killed_at_random_a_training_ends_as_if_it_were_not(wrapper, server, tmp_path):
     never_killed = train(server, wrapper, tmp_path / "expected.npz")
     assert never_killed == {"exit": 0, "epochs": EPOCHS}

@@ -63,12 +63,29 @@ def test_a_deep_stack_trains_as_on_one_device(run_eagerly):
         np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-6, err_msg=name)
 
 
+def stack_on_some():
+    """Wrappers that act on different variables, and write to those of others past each other."""
+    momentum = stepwrap.StepMomentum(keras.optimizers.Adam(clipnorm=1.0), exclude="out/bias")
+    l4 = stepwrap.L4Wrapper(momentum, max_learning_rate=0.01, only="kernel")
+    return stepwrap.MovingAverage(l4, exclude="hidden")
+
+
 @pytest.mark.long
-def test_a_strategy_of_one_device_changes_nothing():
+@pytest.mark.parametrize("run_eagerly", [False, True])
+def test_a_stack_on_some_variables_trains_as_on_one_device(run_eagerly):
+    one, two = (mirrored.trained(stack_on_some, n, run_eagerly=run_eagerly) for n in (1, 2))
+    distributed_cases.assert_trained_alike(
+        distributed_cases.flat(two), distributed_cases.flat(one), lambda difference: None
+    )
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("make", [deep_stack, stack_on_some])
+def test_a_strategy_of_one_device_changes_nothing(make):
     import tensorflow as tf
 
     def uncompiled():  # as under a strategy
-        return stepwrap.OptimizerWrapper(deep_stack(), jit_compile=False)
+        return stepwrap.OptimizerWrapper(make(), jit_compile=False)
 
     plain = mirrored.trained(uncompiled, replicas=1, steps=4)
     with tf.distribute.OneDeviceStrategy("/cpu:0").scope():
@@ -181,7 +198,7 @@ SCALED = {
 
 @pytest.mark.parametrize("run_eagerly", [False, LONG_EAGERLY])
 @pytest.mark.parametrize("overflowing_replica", [pytest.param(0, marks=pytest.mark.long), 1])
-@pytest.mark.parametrize("scaler", SCALED)
+@pytest.mark.parametrize("scaler", cases.others_long(SCALED, [*SCALED][2:]))
 def test_an_overflow_on_one_replica_is_skipped_on_all(scaler, overflowing_replica, run_eagerly):
     keras.config.set_dtype_policy("mixed_float16")
     try:

@@ -51,8 +51,7 @@ def as_it_is(optimizer):
 def scaled():
     """Names with a loss scaler: the one that `compile` adds, or stepwrap's."""
     for scaler, names in ((as_it_is, SEES_GRADIENTS), (LossScaleOptimizer, NAMES)):
-        # On JAX, whose conditionals are the strictest.
-        for parameter in cases.others_long(names, ("normalized", "l4"), backend="jax"):
+        for parameter in cases.others_long(names, ("normalized", "l4"), backend="torch"):
             [name] = parameter.values
             test_id = f"{name}-automatic" if scaler is as_it_is else name
             yield pytest.param(name, scaler, id=test_id, marks=parameter.marks)

@@ -33,10 +33,11 @@ def takes_steps(wrap):
 
 
 # Those that set the weights after the step have averages of their own: see test_weight_averages.
+# Those that decay them have a reference: see test_weight_decay.
 OF_GRADIENTS = {
     name: wrap
     for name, wrap in WRAPPERS.items()
-    if not takes_steps(wrap) and not overrides(wrap, "after_step")
+    if not takes_steps(wrap) and not overrides(wrap, "before_step", "after_step")
 }
 OF_STEPS = {name: wrap for name, wrap in WRAPPERS.items() if takes_steps(wrap)}
 of_gradients = pytest.mark.parametrize("wrap", OF_GRADIENTS.values(), ids=OF_GRADIENTS)

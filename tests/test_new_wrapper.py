@@ -3,7 +3,7 @@
 import importlib
 import importlib.util
 import pathlib
-import runpy
+import re
 import shutil
 import subprocess
 import sys
@@ -12,24 +12,28 @@ import keras
 import pytest
 
 import cases
+import new_wrapper
 import references
+import registry
 import stepwrap
+import style
+from building import entries, entry_pages, unwritten
 from stepwrap.wrappers import catalogue
 
 ROOT = pathlib.Path(__file__).parents[1]
-PROGRAM = runpy.run_path(str(ROOT / "docs" / "new_wrapper.py"))
-KINDS = PROGRAM["KINDS"]
+KINDS = new_wrapper.KINDS
+FOLDERS = ("wrappers", "tests/references", "docs/site/pages/wrappers", "docs/pictures")
 
 
 @pytest.fixture
 def written(tmp_path):
     """Writes a wrapper `brand_new` into a copy of the folders that it goes into."""
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    for folder in ("wrappers", "tests/references"):
+    for folder in FOLDERS:
         shutil.copytree(ROOT / folder, tmp_path / folder)
 
     def write(kind):
-        PROGRAM["write"]("brand_new", kind, tmp_path)
+        new_wrapper.write("brand_new", kind, tmp_path)
         return tmp_path
 
     yield write
@@ -41,11 +45,22 @@ def test_there_is_a_kind_for_every_folder_of_wrappers():
     assert {*KINDS} == folders
 
 
+def run(path, module):
+    """Return the module that a file is, without entering it anywhere."""
+    spec = importlib.util.spec_from_file_location(module, path)
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
+def brand_new(kind, root):
+    path = root / "wrappers" / kind / "brand_new.py"
+    return run(path, f"stepwrap.wrappers.{kind}.brand_new").BrandNew
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_wrapper_works_as_it_stands(kind, written):
-    path = written(kind) / "wrappers" / kind / "brand_new.py"
-    spec = importlib.util.spec_from_file_location(f"stepwrap.wrappers.{kind}.brand_new", path)
-    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    brand_new(kind, written(kind))
     optimizer = stepwrap.parse("sgd(0.125) | brand_new(0.5)")
     assert stepwrap.describe(optimizer) == ("sgd(learning_rate=0.125) | brand_new(factor=0.5)")
     assert stepwrap.wrappers.example("brand_new") == {"factor": 0.5}
@@ -69,6 +84,57 @@ def test_the_files_are_clean_once_ruff_has_sorted_them(kind, written):
     assert len({*classes.splitlines()} - original) == 2
 
 
+@pytest.mark.backend_free("torch")
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_page_has_its_sections_and_links_and_its_example_runs(kind, written, monkeypatch):
+    root = written(kind)
+    cls = brand_new(kind, root)
+    pages = root / "docs" / "site" / "pages" / "wrappers"
+    text = (pages / "brand_new.md").read_text()
+    entry = entries.Entry("wrappers", "brand_new", "stepwrap.BrandNew", cls)
+    assert not entry_pages.complaint(entry, text)
+    index = (pages / "index.md").read_text()
+    assert not entry_pages.complaint_of_index("wrappers", [entry], index)
+    assert {*re.findall(r"\]\((\w+\.md)\)", text)} <= {path.name for path in pages.glob("*.md")}
+
+    monkeypatch.setattr(stepwrap, "BrandNew", cls, raising=False)
+    [example] = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    exec(example, {})
+
+
+@pytest.mark.backend_free("torch")
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_person_has_to_write_is_told(kind, written, monkeypatch):
+    monkeypatch.setattr(unwritten, "ROOT", written(kind))
+    complaints = [*filter(None, map(unwritten.complaint, unwritten.files()))]
+    files = [complaint.partition(" is not finished: ")[0] for complaint in complaints]
+    assert files == [
+        f"wrappers/{kind}/brand_new.py",
+        "docs/site/pages/wrappers/brand_new.md",
+        "docs/site/pages/wrappers/index.md",
+        "docs/pictures/wrapper_pictures.py",
+    ]
+    assert complaints[0].endswith("replace `WRITE:` by what it asks for, in line 1, 17, 21, 32.")
+
+
+@pytest.mark.backend_free("torch")
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_picture_is_drawn_and_says_that_its_sentence_must_be_written(
+    kind, written, monkeypatch
+):
+    root = written(kind)
+    brand_new(kind, root)
+    monkeypatch.setattr(registry, "_pictures", {})
+    file = root / "docs" / "pictures" / "wrapper_pictures.py"
+    run(file, "pictures_of_wrappers_and_a_new_one")
+    original = (ROOT / "docs" / "pictures" / "wrapper_pictures.py").read_text()
+    assert registry.entered() == sorted(
+        ["wrappers/brand_new", *re.findall(r'@picture\("(.*)"\)', original)]
+    )
+    sentence = style.sentence_of(registry.figure_of("wrappers/brand_new"))
+    assert sentence.startswith(unwritten.MARK)
+
+
 def test_the_reference_says_that_it_must_be_written(written, monkeypatch):
     monkeypatch.syspath_prepend(written("steps") / "tests")
     loaded = [name for name in sys.modules if name.partition(".")[0] == references.__name__]
@@ -76,6 +142,7 @@ def test_the_reference_says_that_it_must_be_written(written, monkeypatch):
         monkeypatch.delitem(sys.modules, name)
     copy = importlib.import_module(references.__name__)
     formula = copy.REFERENCES["brand_new"](factor=0.5)
+    formula.start(copy.Momentum(), [])
     with pytest.raises(NotImplementedError, match=r"`brand_new`, .*tests/references/steps\.py"):
         formula.step([], [], 1.0, [])
 
@@ -91,4 +158,4 @@ def test_the_reference_says_that_it_must_be_written(written, monkeypatch):
 )
 def test_what_cannot_be_is_refused(name, kind, message, tmp_path):
     with pytest.raises(ValueError, match=message):
-        PROGRAM["write"](name, kind, tmp_path)
+        new_wrapper.write(name, kind, tmp_path)

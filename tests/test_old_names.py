@@ -34,6 +34,10 @@ pytestmark = pytest.mark.backend_free("torch")  # which starts fastest
         ("TrustRatio", "exclude_from_layer_adaptation", "`exclude`"),
         ("GradientAccumulation", "gradient_accumulation_steps", "`steps`"),
         ("CoupledWeightDecay", "weight_decay", "`rate`"),
+        ("DecoupledWeightDecay", "weight_decay", "`rate`"),
+        ("DecoupledWeightDecay", "exclude_from_weight_decay", "`exclude`"),
+        ("CorrectedWeightDecay", "max_lr", "`peak_learning_rate`"),
+        ("DecoupledWeightDecay", "decay_var_list", "`only`"),
     ],
 )
 def test_an_old_argument_leads_to_the_new_one(cls, old, words):

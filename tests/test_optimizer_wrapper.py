@@ -16,7 +16,9 @@ has_multi_optimizer = pytest.mark.skipif(
 
 @pytest.mark.parametrize(
     "base",
-    cases.values_long(BASE_OPTIMIZERS, ["Adam", "SGD-momentum", "Adam-clipnorm-ema", "user"]),
+    cases.values_long(
+        BASE_OPTIMIZERS, ["Adam", "SGD-momentum", "Adam-clipnorm-ema", "user"], "torch"
+    ),
 )
 def test_by_itself_it_changes_nothing(base):
     eager = {} if base is keras.optimizers.Adam else dict(jit_compile=False, run_eagerly=True)

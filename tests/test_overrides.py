@@ -206,6 +206,19 @@ KERNELS = {
         k.downhill(s.not_finite()[-1:], s.opposed()[-1:], 1e-3),
     ],
     "add": lambda k, s: written(s.variables(), lambda v: k.add(v, s.tensors)),
+    "decay": lambda k, s: [
+        written(s.variables(), lambda v: k.decay(v, rate))  # noqa: B023
+        for rate in (0.25, s.scalars[0], s.scalars[0] * 0)
+    ],
+    "decay_towards": lambda k, s: [
+        written(s.variables(), lambda v: k.decay_towards(v, targets, rate))  # noqa: B023
+        for targets in (s.tensors, s.variables())
+        for rate in (s.scalars[0], s.scalars[0] * 0)
+    ],
+    "decay_unless_growing": lambda k, s: [
+        written(s.variables(), lambda v: k.decay_unless_growing(v, s.tensors, rate))  # noqa: B023
+        for rate in (s.scalars[0], s.scalars[0] * 0)
+    ],
     "add_up": lambda k, s: [
         written(s.variables(), lambda v: k.add_up(v, s.tensors, anew))  # noqa: B023
         for anew in (s.yes, s.no)
@@ -285,11 +298,14 @@ def eager(function):
 # Sparse gradients, which test_sparse_gradients.py compares with dense ones, are their argument.
 COMPARED = [name for name in overrides("kernels") if name != "rows"]
 # What makes variables, or looks at more than tensors, is not compiled by itself.
-WRITE = ("add", "add_up", "update_averages", "blend", "accumulate")
+WRITE = (
+    *("add", "add_up", "update_averages", "blend", "accumulate"),
+    *("decay", "decay_towards", "decay_unless_growing"),
+)
 NOT_COMPILED = (*WRITE, "dense", "scalar", "forms", "have_forms", "is_sparse", "sizes_are_known")
 
 
-@pytest.mark.parametrize("dtype", ROUNDING)
+@pytest.mark.parametrize("dtype", cases.others_long(ROUNDING, ["float32"]))
 @pytest.mark.parametrize("name", COMPARED)
 def test_a_kernel_does_what_the_reference_does(name, dtype):
     samples = Samples(dtype)
@@ -343,6 +359,7 @@ FLOW = {
     "compiled": lambda f: f.compiled(ops.square, lambda: True)(ops.convert_to_tensor(3.0)),
     "uncompiled": lambda f: f.uncompiled(ops.square)(ops.convert_to_tensor(3.0)),
     "goes_on": lambda f: f.goes_on(f.trace_of(ops.ones(2))),
+    "of_here": lambda f: f.of_here([ops.ones(2), None])[0],
     "trace_of": lambda f: f.goes_on(f.trace_of(ops.ones(2))),
     "value": lambda f: [f.value(keras.Variable([1.0, 2.0])), f.value(ops.ones(2))],
     "values": lambda f: f.values([keras.Variable([1.0, 2.0]), ops.ones(2)]),
@@ -408,6 +425,9 @@ REPLICAS = {
         lambda run: [run(), 1.0][1:] == [1.0], lambda tensors: None, [ops.ones(2)]
     ),
     "key": lambda r: keys(r.key),
+    "local_keys": lambda r: [
+        r.local_key(one) in r.local_keys(one) for one in (keras.Variable(1.0), keras.Variable(2.0))
+    ],
     "local": lambda r: ops.convert_to_tensor(r.local(keras.Variable([1.0, 2.0]))),
 }
 

@@ -38,7 +38,7 @@ def small_parts(monkeypatch):
 
 
 def trained(wrap, make, dtypes, steps=4):
-    """Weights and state after some steps."""
+    """Return weights and state after some steps."""
     random = np.random.default_rng(0)
     variables = [
         keras.Variable(random.normal(size=shape), dtype=dtype, name=f"v{place}")

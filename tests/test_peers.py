@@ -338,3 +338,68 @@ def test_the_moving_average_is_that_of_optax():
     optimizer.finalize_variable_values(variables)
     for value, average in zip(cases.values(variables), averages, strict=True):
         np.testing.assert_allclose(value, average, rtol=0, atol=TOLERANCE)
+
+
+# Of each variable: a multiplier of the learning rate, and whether the weight decays.
+GROUPS = {
+    "vector": (0.5, False),
+    "kernel": (0.25, True),
+    "sequence": (1.0, True),
+    "image": (0, True),
+}
+DECAY = 0.125
+
+
+def with_groups(inner):
+    """The same groups in stepwrap, by the names of the variables."""
+    inner.exclude_from_weight_decay(
+        var_names=[name for name, (_, decays) in GROUPS.items() if not decays]
+    )
+    return stepwrap.LearningRateMultipliers(inner, {name: m for name, (m, _) in GROUPS.items()})
+
+
+@of_pytorch_optimizer
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
+def test_learning_rate_multipliers_are_the_parameter_groups_of_pytorch(name):
+    """Adam's epsilon, which stands elsewhere there, is next to nothing."""
+    own = {"momentum": 0.5} if name == "SGD" else {"eps": 1e-12}
+    decay = DECAY if name == "AdamW" else None
+
+    def make(peer, weights):
+        import torch
+
+        groups = [
+            {"params": [weight], "lr": RATE * m}
+            | ({"weight_decay": decay * decays} if decay else {})
+            for weight, (m, decays) in zip(weights, GROUPS.values(), strict=True)
+        ]
+        return getattr(torch.optim, name)(groups, **own)
+
+    arguments = {"momentum": 0.5} if name == "SGD" else {"epsilon": 1e-12}
+    inner = getattr(keras.optimizers, name)(RATE, weight_decay=decay, **arguments)
+    assert_same_steps(with_groups(inner), torch_steps(make))
+
+
+@of_optax
+def test_learning_rate_multipliers_are_multi_transform_of_optax():
+    def make(optax):
+        transforms = {
+            name: optax.adamw(RATE * m, eps=1e-12, weight_decay=DECAY * decays)
+            for name, (m, decays) in GROUPS.items()
+        }
+        return optax.multi_transform(transforms, list(GROUPS))
+
+    inner = keras.optimizers.AdamW(RATE, weight_decay=DECAY, epsilon=1e-12)
+    assert_same_steps(with_groups(inner), optax_steps(make))
+
+
+@of_optax
+def test_warm_up_is_a_schedule_of_optax():
+    """Of the learning rate that multiplies the step, decay and all."""
+
+    def make(optax):
+        rate = optax.linear_schedule(RATE / 4, RATE, STEPS // 2)
+        return optax.adamw(rate, eps=1e-12, weight_decay=DECAY)
+
+    inner = keras.optimizers.AdamW(RATE, weight_decay=DECAY, epsilon=1e-12)
+    assert_same_steps(stepwrap.WarmUp(inner, STEPS // 2, start=0.25), optax_steps(make))

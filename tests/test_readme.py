@@ -25,7 +25,7 @@ def test_the_optimizers_of_the_other_examples_can_be_made():
     namespace = {"stepwrap": stepwrap}
     exec(compile(BLOCKS[1], "README.md", "exec"), namespace)
     optimizers = [name for name in namespace if name not in ("stepwrap", "__builtins__")]
-    assert len(optimizers) == 3
+    assert len(optimizers) == 4
     for name in optimizers:
         assert isinstance(namespace[name], keras.optimizers.Optimizer)
 
@@ -49,6 +49,11 @@ def test_the_table_of_the_catalogue_is_what_its_script_makes_of_the_wrappers():
     table = (ROOT / "docs" / "catalogue_table.md").read_text()
     assert catalogue_page().table() == table, "run `make catalogue`"
     assert all(f"`{name}`" in table for name in stepwrap.wrappers.names())
+
+
+def test_the_catalogue_of_the_readme_has_every_wrapper():
+    for name in stepwrap.wrappers.names():
+        assert f"pages/wrappers/{name}.md)" in README, f"README.md, The catalogue, lacks `{name}`."
 
 
 def test_linked_files_exist():

@@ -19,7 +19,7 @@ from stepwrap.experiments.reproductions import catalogue
 from stepwrap.experiments.reproductions.laboratory import Laboratory
 
 ROOT = pathlib.Path(__file__).parent.parent
-pytestmark = pytest.mark.backend_free
+pytestmark = pytest.mark.backend_free("torch")  # which compiles nothing
 
 
 def page_of(name):

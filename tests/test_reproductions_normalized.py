@@ -251,6 +251,7 @@ def test_the_table_has_the_loss_after_a_step_and_the_last_line():
     ]
 
 
+@pytest.mark.backend_free("torch")  # which compiles nothing
 @pytest.mark.parametrize("stack", cases.others_long(learning_rate_demo.EXACT, ["sgd(0.1)"]))
 def test_gradient_descent_is_that_of_the_published_code(stack):
     keras.utils.set_random_seed(0)

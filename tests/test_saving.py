@@ -141,7 +141,10 @@ def states(network):
     }
 
 
-@pytest.mark.parametrize("suffix", [".weights.h5", ".keras"])
+@pytest.mark.parametrize(
+    "suffix",
+    cases.whole_on("torch", {kind: kind for kind in (".weights.h5", ".keras")}, [".weights.h5"]),
+)
 @pytest.mark.parametrize(
     ("saved", "loading", "words"),
     [

@@ -9,7 +9,15 @@ import pytest
 
 import mirrored
 import stepwrap
-from building import built_pages, copied_pages, cost, docstrings, entry_pages, public_names
+from building import (
+    built_pages,
+    copied_pages,
+    cost,
+    docstrings,
+    entry_pages,
+    public_names,
+    unwritten,
+)
 from building import reference as reference_pages
 from building.entries import KINDS, entries
 
@@ -34,6 +42,15 @@ def test_everything_in_a_catalogue_has_a_page_with_its_sections(entry):
     path = SITE / f"{entry.page}.md"
     text = path.read_text(encoding="utf-8") if path.exists() else None
     assert not (complaint := entry_pages.complaint(entry, text)), complaint
+
+
+@pytest.mark.backend_free("torch")
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_page_of_a_kind_leads_to_every_page_of_it(kind):
+    text = (SITE / "pages" / kind / "index.md").read_text(encoding="utf-8")
+    complaint = entry_pages.complaint_of_index(kind, ENTRIES, text)
+    assert not complaint, complaint
+    assert entry_pages.complaint_of_index(kind, ENTRIES, text.replace("](", "] ("))
 
 
 @pytest.mark.backend_free("torch")
@@ -68,6 +85,15 @@ WRITTEN = "# Lookahead\n\nIt goes back.\n\n" + "\n\n".join(
 )
 def test_a_page_that_lacks_something_is_told_what(text, words):
     assert re.search(words, entry_pages.complaint(LOOKAHEAD, text))
+
+
+@pytest.mark.backend_free("torch")
+@pytest.mark.parametrize(
+    "path", unwritten.files(), ids=lambda path: path.relative_to(ROOT).as_posix()
+)
+def test_what_only_a_person_can_write_is_written(path):
+    complaint = unwritten.complaint(path)
+    assert not complaint, complaint
 
 
 @pytest.mark.backend_free("torch")
@@ -207,7 +233,9 @@ def test_the_reference_describes_every_public_name_once():
         described = [
             page
             for page, text in pages.items()
-            if re.search(rf"^\.\. auto(class|function|module):: {place}$", text, re.MULTILINE)
+            if re.search(
+                rf"^\.\. (auto(class|function|module)|py:data):: {place}$", text, re.MULTILINE
+            )
         ]
         assert len(described) == 1, name
         assert name in pages[module], name
@@ -256,6 +284,18 @@ def test_every_page_of_the_repository_has_a_place_in_the_site():
 def test_a_link_to_a_page_that_the_site_does_not_have_is_an_error(tmp_path):
     with pytest.raises(SystemExit, match=r"link to docs/nothing\.md, which the site does not have"):
         copied_pages.rewritten("[a](nothing.md)", "docs/gallery.md", "gallery.md", tmp_path)
+
+
+@pytest.mark.backend_free("torch")
+def test_the_page_of_the_architecture_has_the_drawing(tmp_path):
+    place = tmp_path / "pictures" / copied_pages.DRAWN["docs/architecture.md"]
+    place.parent.mkdir(parents=True)
+    place.write_text("<svg><dc:title>How a gradient becomes a step.</dc:title></svg>")
+    copied_pages.copy(tmp_path)
+    page = (tmp_path / "architecture.md").read_text("utf-8")
+    picture = "![How a gradient becomes a step.](/pictures/architecture/way_of_a_gradient.svg)"
+    assert f"## The way of a gradient\n\n{picture}\n" in page
+    assert "```\nfit ──" not in page
 
 
 # What was built.

@@ -29,12 +29,14 @@ OPTIONS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+PATIENCE = 120_000  # milliseconds, for a machine that is busy with other tests
 SCREENS = {"desktop": (1280, 900), "phone": (390, 844)}
 SCHEMES = {"light": (255, 255, 255), "dark": (19, 20, 22)}
 PAGES = {
     "front": "index.html",
     "wrapper": "pages/wrappers/lookahead.html",
     "gallery": "gallery.html",
+    "architecture": "architecture.html",
     "catalogue": "catalogue.html",
     "reference": "reference/stepwrap.html",
 }
@@ -70,13 +72,19 @@ def open_browser(tmp_path_factory):
             context = player.chromium.launch_persistent_context(
                 tmp_path_factory.mktemp("profile"),
                 executable_path=CHROMIUM,
+                timeout=PATIENCE,
                 args=OPTIONS,
                 viewport={"width": width, "height": height},
                 color_scheme=scheme,
                 permissions=["clipboard-read", "clipboard-write"],
             )
+            context.set_default_timeout(PATIENCE)
             return opened.enter_context(context)
 
+        try:
+            open_it("desktop", "light")
+        except playwright.Error as error:
+            pytest.skip(f"Chromium does not start here: {error.message.splitlines()[0]}")
         yield open_it
 
 
@@ -126,6 +134,14 @@ def test_a_page_is_shown_whole(visit, page, screen, scheme):
     assert tuple(map(int, re.findall(r"\d+", ground)))[:3] == SCHEMES[scheme]
     assert tab.locator("h1").inner_text().strip("#¶ ")
     photograph(tab, f"{page}-{screen}-{scheme}")
+
+
+@needs_a_browser
+def test_the_drawing_of_a_step_is_hardly_smaller_on_a_phone(visit):
+    tab = visit(PAGES["architecture"], "phone")
+    drawing = tab.locator("article img[src$='way_of_a_gradient.svg']")
+    shown, drawn = drawing.bounding_box()["width"], drawing.evaluate("i => i.naturalWidth")
+    assert shown > 0.75 * drawn, "its text of 10 points would be too small to read"
 
 
 @needs_a_browser
@@ -179,18 +195,47 @@ def test_the_navigation_of_a_phone_opens(visit):
     photograph(tab, "navigation-phone")
 
 
+def shown_in_gallery(tab):
+    """Return the texts of the rows and of the experiments below them that can be seen."""
+    rows = tab.locator("section#gallery table").first.locator("tbody tr")
+    experiments = tab.locator("section#gallery > section p:has(> a[href*='reproductions/'])")
+    return [
+        [one.inner_text().lower() for one in found.all() if one.is_visible()]
+        for found in (rows, experiments)
+    ]
+
+
 @needs_a_browser
 def test_the_gallery_is_filtered_by_what_is_typed(visit):
     tab = visit(PAGES["gallery"])
-    rows = tab.locator("section#gallery table").first.locator("tbody tr")
-    everything = rows.count()
-    tab.get_by_label("Show only rows with").fill("mnist")
-    shown = [row.inner_text() for row in rows.all() if row.is_visible()]
-    assert 0 < len(shown) < everything
-    assert all("mnist" in text.lower() for text in shown)
+    everything = shown_in_gallery(tab)
+    tab.get_by_label("Show only what has").fill("mnist")
+    some = shown_in_gallery(tab)
+    for found, all_of_them in zip(some, everything, strict=True):
+        assert 0 < len(found) < len(all_of_them)
+    assert all("mnist" in text for text in some[0])
+    assert not tab.locator("section#what-a-learning-rate-does").is_visible()
     photograph(tab, "gallery-filtered")
-    tab.get_by_label("Show only rows with").fill("")
-    assert all(row.is_visible() for row in rows.all())
+    tab.get_by_label("Show only what has").fill("")
+    assert shown_in_gallery(tab) == everything
+
+
+@needs_a_browser
+def test_the_gallery_has_a_button_for_each_topic_and_task(visit):
+    tab = visit(PAGES["gallery"], "phone")
+    everything = shown_in_gallery(tab)
+    pictures = tab.locator("section#gallery > section img")
+    buttons = tab.locator("div.filter button").all()
+    assert len(buttons) > 8
+    for button in buttons:
+        button.click()
+        rows, experiments = shown_in_gallery(tab)
+        seen = [picture for picture in pictures.all() if picture.is_visible()]
+        assert rows or seen, button.inner_text()
+        assert len(rows) + len(experiments) < sum(map(len, everything)), button.inner_text()
+    buttons[-1].click()  # again, which shows everything
+    assert shown_in_gallery(tab) == everything
+    photograph(tab, "gallery-buttons-phone")
 
 
 @needs_a_browser

@@ -11,6 +11,7 @@ import functions
 import paths
 import registry
 import stepwrap
+from stepwrap.core import optimizer_wrapper
 
 pytestmark = pytest.mark.backend_free("torch")
 NAMES = {
@@ -19,6 +20,7 @@ NAMES = {
     "presets": stepwrap.presets.__all__,
     "optimizers": ["radam", "l4adam", "l4mom"],
     "callbacks": ["step_monitor", "evaluate_on_averages", "backup_and_restore"],
+    "architecture": ["way_of_a_gradient"],
 }
 LANDSCAPES = {
     "ravine": functions.ravine(),
@@ -52,7 +54,13 @@ def test_the_callbacks_are_those_of_the_package():
 
 
 @pytest.mark.parametrize(
-    "name", ["wrappers/lookahead", "normalizers/l1", "callbacks/backup_and_restore"]
+    "name",
+    [
+        "wrappers/lookahead",
+        "normalizers/l1",
+        "callbacks/backup_and_restore",
+        "architecture/way_of_a_gradient",
+    ],
 )
 def test_a_picture_is_an_svg_of_few_bytes_with_a_title(name, tmp_path):
     file = pictures.draw(name, tmp_path)
@@ -65,6 +73,16 @@ def test_a_picture_is_an_svg_of_few_bytes_with_a_title(name, tmp_path):
     assert title.text.endswith(".")
     pictures.draw(name, tmp_path)
     assert file.read_bytes() == text
+
+
+def test_the_drawing_of_a_step_has_every_hook_and_is_as_narrow_as_a_phone_needs():
+    figure = registry.figure_of("architecture/way_of_a_gradient")
+    texts = {text.get_text() for text in figure.axes[0].texts}
+    assert {*optimizer_wrapper.HOOKS} <= texts
+    for text in figure.axes[0].texts:
+        extent = text.get_window_extent()
+        assert extent.x0 > 0 and extent.x1 < figure.bbox.width, text
+    assert figure.bbox.width < 450  # CSS pixels, of which a phone has about 360 for a page's text
 
 
 def test_the_command_draws_what_it_is_told_to(tmp_path, monkeypatch, capsys):

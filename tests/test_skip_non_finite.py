@@ -134,10 +134,19 @@ def one_bad_element(value):
 
 
 @pytest.mark.parametrize(
-    "value, dtype",
-    [*((value, "float32") for value in BAD), (np.nan, "float16"), (np.inf, "bfloat16")],
+    "bad",
+    cases.whole_on(
+        "torch",
+        {
+            f"{value}-{dtype}": (value, dtype)
+            for value in BAD
+            for dtype in ("float32", "float16", "bfloat16")
+        },
+        elsewhere=["nan-float32", "inf-bfloat16"],
+    ),
 )
-def test_one_bad_element_is_enough(value, dtype):
+def test_one_bad_element_is_enough(bad):
+    value, dtype = bad
     optimizer, before, after = applied(one_bad_element(value), dtype=dtype)
     assert cases.number(optimizer.skipped_steps) == 1
     cases.assert_equal(after, before)
@@ -230,7 +239,9 @@ class Batches(keras.callbacks.Callback):
         self.count += 1
 
 
-@pytest.mark.parametrize("monitored", [False, True], ids=["alone", "StepMonitor"])
+@pytest.mark.parametrize(
+    "monitored", cases.whole_on("torch", {"alone": False, "StepMonitor": True}, ["alone"])
+)
 def test_too_many_in_a_row_in_fit(monitored):
     """At once when eager or with a StepMonitor, else after the last batch."""
     x, y = cases.data(20)

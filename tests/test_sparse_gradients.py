@@ -1,5 +1,7 @@
 """Sparse gradients of an Embedding on TensorFlow: exact, whatever the norm and the wrapper."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -92,6 +94,7 @@ def test_the_parts_of_a_multi_optimizer_and_its_scaled_loss():
 KEEP_ROWS = {
     *("normalized", "clipped", "skip_non_finite"),
     *("lookahead", "moving_average", "stochastic_weight_average"),
+    *("decoupled_weight_decay", "corrected_weight_decay", "decay_to_initial_weights"),
 }
 
 
@@ -121,6 +124,23 @@ def kind_given_by(wrap):
 def test_a_wrapper_of_the_catalogue_leaves_slices_sparse_if_it_says_so(name):
     stays_sparse = kind_given_by(WRAPPERS[name]) is tf.IndexedSlices
     assert stays_sparse == keeps_rows(stepwrap.wrappers.get(name)) == (name in KEEP_ROWS)
+
+
+@pytest.mark.parametrize("name", ["gradient_noise", "trust_ratio", "l4"])
+def test_a_wrapper_leaves_the_slices_of_a_variable_sparse_that_it_leaves_out(name):
+    wrap = functools.partial(WRAPPERS[name], exclude="embeddings")
+    assert kind_given_by(wrap) is tf.IndexedSlices
+    sparse, dense, bare = (
+        trained(make(keras.optimizers.SGD(0.1)), gradients)
+        for make, gradients in (
+            (wrap, given_as_slices),
+            (wrap, given_dense),
+            (stepwrap.OptimizerWrapper, given_as_slices),
+        )
+    )
+    cases.assert_equal(sparse[:1], bare[:1])
+    for one, other in zip(sparse, dense, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6)
 
 
 class LooksAtGradients(stepwrap.NormalizedOptimizer):
@@ -207,6 +227,7 @@ STACKS = {
     "global_clipnorm": lambda: stepwrap.OptimizerWrapper(sgd(global_clipnorm=0.1)),
     "clipvalue": lambda: stepwrap.OptimizerWrapper(sgd(clipvalue=0.1)),
     "decay": lambda: stepwrap.NormalizedOptimizer(sgd(weight_decay=0.1, use_ema=True)),
+    "decay to the initial weights": lambda: stepwrap.DecayToInitialWeights(sgd(), 0.1),
     "momentum": lambda: stepwrap.NormalizedOptimizer(sgd(momentum=0.9)),
     "adam": lambda: stepwrap.NormalizedOptimizer(keras.optimizers.Adam(0.1)),
     "adagrad": lambda: stepwrap.NormalizedOptimizer(keras.optimizers.Adagrad(0.1)),

@@ -36,7 +36,7 @@ class Operations(TorchDispatchMode):
 
 
 def calls(function):
-    """How many functions of Python it calls, itself included."""
+    """Return how many functions of Python it calls, itself included."""
     count = 0
 
     def note(frame, event, argument):
@@ -53,7 +53,7 @@ def calls(function):
 
 
 def counts(optimizer, layers):
-    """Calls of Python and operations of PyTorch in a step on dense layers."""
+    """Return calls of Python and operations of PyTorch in a step on dense layers."""
     shapes = [shape for _ in range(layers) for shape in ((4, 3), (3,))]
     variables = [keras.Variable(np.ones(shape, "float32")) for shape in shapes]
     gradients = [torch.ones(shape) for shape in shapes]

@@ -514,7 +514,8 @@ def test_what_is_described_is_parsed_to_the_same(wrap):
         try:
             optimizer = wrap(base())
         except ValueError as error:
-            assert "use_ema" in str(error)
+            refusals = "use_ema", "would decay the weights once more", "computes weights"
+            assert any(words in str(error) for words in refusals)
             continue
         text = describe(optimizer)
         assert (text is not None) == has_a_text(optimizer)

@@ -49,19 +49,33 @@ def assert_averages(optimizer, make_formula, *arguments):
         np.testing.assert_allclose(averages, expected, rtol=1e-11, atol=1e-13)
 
 
-@pytest.mark.parametrize("dynamic_decay", [False, True])
-@pytest.mark.parametrize("start_step", [0, 7])
-@pytest.mark.parametrize("average_decay", [0, 0.7, 0.99])
-def test_fifty_moving_averages(average_decay, start_step, dynamic_decay, float64):
-    arguments = (average_decay, start_step, dynamic_decay)
+@pytest.mark.parametrize(
+    "arguments",
+    cases.whole_on(
+        "torch",
+        {
+            f"{decay}-{start}-{dynamic}": (decay, start, dynamic)
+            for decay in (0, 0.7, 0.99)
+            for start in (0, 7)
+            for dynamic in (False, True)
+        },
+        elsewhere=["0.99-0-False", "0.7-7-True"],
+    ),
+)
+def test_fifty_moving_averages(arguments, float64):
     optimizer = MovingAverage(keras.optimizers.SGD(0.1), *arguments)
     assert_averages(optimizer, formulas.MovingAverage, *arguments)
 
 
-@pytest.mark.parametrize("start_averaging", [0, 7])
-@pytest.mark.parametrize("average_period", [1, 10])
-def test_fifty_stochastic_weight_averages(start_averaging, average_period, float64):
-    arguments = (start_averaging, average_period)
+@pytest.mark.parametrize(
+    "arguments",
+    cases.whole_on(
+        "torch",
+        {f"{start}-{period}": (start, period) for start in (0, 7) for period in (1, 10)},
+        elsewhere=["7-10"],
+    ),
+)
+def test_fifty_stochastic_weight_averages(arguments, float64):
     optimizer = StochasticWeightAverage(keras.optimizers.SGD(0.1), *arguments)
     assert_averages(optimizer, formulas.StochasticWeightAverage, *arguments)
 
@@ -235,7 +249,7 @@ def test_the_outer_of_two_averages_has_the_last_word():
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="replicas are TensorFlow's")
-@each_average
+@pytest.mark.parametrize("wrap", cases.values_long(AVERAGES, ["moving_average"]))
 def test_two_replicas_do_what_one_does(wrap):
     import mirrored
 

@@ -10,7 +10,7 @@ _NO_ARGUMENT = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def arguments_of(maker: Callable) -> dict[str, inspect.Parameter]:
-    """The arguments of a class or function by name, without the optimizer inside.
+    """Return the arguments of a class or function by name, without the optimizer inside.
 
     Where a class hands `**kwargs` on, those of the class above are among them.
     """

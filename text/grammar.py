@@ -50,7 +50,7 @@ class Call:
 
 
 def read(source: Source) -> list[Call]:
-    """The stages of a text, from the base outwards.
+    """Return the stages of a text, from the base outwards.
 
     Raises:
         TypeError: If an argument is given twice.

@@ -19,14 +19,16 @@ Optimizer = keras.optimizers.Optimizer
 
 
 def class_of(optimizer: Optimizer) -> type:
-    """Its class: on PyTorch, Keras' `Adam()` is of a subclass that has no public name."""
+    """Return its class: on PyTorch, Keras' `Adam()` is of a subclass that has no public name."""
     public = list(vars(keras.optimizers).values())
     classes = type(optimizer).__mro__
     return next(cls for cls in classes if cls in public or not cls.__module__.startswith("keras."))
 
 
 def hyperparameters(optimizer: Optimizer) -> dict[str, Any]:
-    """The arguments of an optimizer, without optimizers inside and without a name Keras chose."""
+    """Return the arguments of an optimizer, without optimizers inside and without a name Keras
+    chose.
+    """
     if type(optimizer).get_config is OptimizerWrapper.get_config:
         # As there, but functions stay functions.
         values = {
@@ -50,7 +52,7 @@ def _config(optimizer: Optimizer) -> dict[str, Any]:
 
 
 def _shortest(optimizer: Optimizer, name: str, value: Any) -> Any:
-    """0.001 in place of 0.0010000000474974513, if it is in a variable, where they are the same."""
+    """Return 0.001 for 0.0010000000474974513, if a variable has it, where they are the same."""
     if not isinstance(value, float):
         return value
     variable = getattr(optimizer, name, None)
@@ -60,7 +62,7 @@ def _shortest(optimizer: Optimizer, name: str, value: Any) -> Any:
 
 
 def parts(optimizer: Optimizer) -> list[tuple[str, Optimizer]]:
-    """The optimizers directly inside, each with what it is for if there are several."""
+    """Return the optimizers directly inside, each with what it is for if there are several."""
     if optimizers.name_of(class_of(optimizer)) is not None:
         return []  # what L4Adam has inside is its own affair
     inside = stack.parts(optimizer)

@@ -23,7 +23,7 @@ class NotWritableError(ValueError):
 def written_call(
     name: str, maker: Callable, values: Mapping[str, Any], complete: bool = False
 ) -> str:
-    """A name with arguments by name: those that differ from the defaults, or all."""
+    """Return a name with arguments by name: those that differ from the defaults, or all."""
     arguments = []
     for argument, parameter in arguments_of(maker).items():
         if argument not in values:
@@ -47,7 +47,7 @@ def _is_default(argument: str, value: Any, default: Any) -> bool:
 
 
 def literal(value: Any, complete: bool = False) -> str:
-    """A value from a config, as it stands in a text.
+    """Return a value from a config, as it stands in a text.
 
     Args:
         value: What `get_config` gave.
@@ -77,7 +77,7 @@ def literal(value: Any, complete: bool = False) -> str:
 
 
 def named(value: Any) -> str:
-    """What a value is that no text can hold: its name, or that of its class."""
+    """Return what a value is that no text can hold: its name, or that of its class."""
     if isinstance(value, dict):  # as Keras serialises objects
         config = value.get("config")
         return config if isinstance(config, str) else str(value["class_name"])
@@ -85,7 +85,7 @@ def named(value: Any) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value as it stands in a tree, also if no text can hold it."""
+    """Return a value as it stands in a tree, also if no text can hold it."""
     try:
         return literal(value, complete=True)
     except NotWritableError:

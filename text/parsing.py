@@ -22,7 +22,7 @@ Optimizer = keras.optimizers.Optimizer
 
 
 def parse(text: str) -> Optimizer:
-    """The stack that a text describes: a base optimizer, and wrappers from the inside out.
+    """Return the stack that a text describes: a base optimizer, and wrappers from the inside out.
 
         parse("adam(1e-3) | normalized('l2', scope='layer') | l4(fraction=0.25)")
 
@@ -57,7 +57,7 @@ def parse(text: str) -> Optimizer:
 
 
 def chain(*stages: Any) -> Optimizer:
-    """The stack of these stages, from the base outwards.
+    """Return the stack of these stages, from the base outwards.
 
         chain(keras.optimizers.Adam(1e-3), "normalized('l2')", stepwrap.L4Wrapper)
 
@@ -123,7 +123,7 @@ def _wrapper(name: str) -> Callable:
 
 
 def _named(source: Source, call: Call, get: Callable[[str], Callable]) -> Callable:
-    """What has the name, or an error that says where it might belong."""
+    """Return what has the name, or an error that says where it might belong."""
     try:
         return get(call.name)
     except ValueError as error:
@@ -155,7 +155,7 @@ def _value(source: Source, argument: Argument) -> Any:
 
 
 def _bound(source: Source, call: Call, maker: Callable) -> dict[str, Argument]:
-    """The arguments of a stage by name."""
+    """Return the arguments of a stage by name."""
     known = arguments_of(maker)
     has = f"It has: {checks.listed(known)}." if known else "It has none."
     by_place = [name for name, one in known.items() if one.kind is not one.KEYWORD_ONLY]

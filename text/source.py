@@ -36,13 +36,13 @@ class Source:
     def error_at(
         self, node: Any, message: str, kind: type[TypeError | ValueError] = ValueError
     ) -> TypeError | ValueError:
-        """An error with a caret under the start of a node of the syntax tree."""
+        """Return an error with a caret under the start of a node of the syntax tree."""
         line = node.lineno - 1
         before = self._lines[line].encode()[: node.col_offset]  # it counts bytes
         return self.error(message, line, len(before.decode(errors="ignore")), kind)
 
     def error_of(self, error: SyntaxError, message: str) -> ValueError:
-        """An error with a caret where Python found the syntax wrong."""
+        """Return an error with a caret where Python found the syntax wrong."""
         line = min(max(error.lineno or 1, 1), len(self._lines)) - 1
         end = len(self._lines[line])
         column = min(error.offset - 1, end) if error.offset else end  # 0 stands for the end
@@ -51,7 +51,7 @@ class Source:
     def error(
         self, message: str, line: int, column: int, kind: type[TypeError | ValueError] = ValueError
     ) -> TypeError | ValueError:
-        """An error with the message, the line of the text, and a caret under the column."""
+        """Return an error with the message, the line of the text, and a caret under the column."""
         content = "".join(sign if sign.isprintable() else " " for sign in self._lines[line])
         start, end = max(column - _SHOWN, 0), column + _SHOWN
         before = "..." if start > 0 else ""

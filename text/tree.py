@@ -13,7 +13,7 @@ _WIDTH = 88
 
 
 def tree(optimizer: keras.optimizers.Optimizer) -> list[str]:
-    """The lines of the tree: each optimizer with its hyper-parameters, above those inside."""
+    """Return the lines of the tree: each optimizer with its arguments, above those inside."""
     inside = parts(optimizer)
     edge = "│   " if inside else "    "
     values = ", ".join(

@@ -22,7 +22,7 @@ def transform(
     gradients: Sequence[Tensor],
     variables: Sequence[Variable],
 ) -> list[Tensor]:
-    """The gradients after a function of blocks, in the order they came.
+    """Return the gradients after a function of blocks, in the order they came.
 
     Gradients without elements are in no block, and stay as they are.
     """
@@ -41,7 +41,7 @@ def transform(
 
 
 def divide(scope: str, variables: Sequence[Variable]) -> list[list[int]]:
-    """The places of the variables of each block.
+    """Return the places of the variables of each block.
 
     Args:
         scope: "variable": every variable by itself; "layer": the variables of
@@ -60,7 +60,7 @@ def divide(scope: str, variables: Sequence[Variable]) -> list[list[int]]:
 
 
 def _layers(variables: Sequence[Variable]) -> list[Any]:
-    """A key for the layer of each variable: what stands before the last "/" of its path.
+    """Return a key for the layer of each variable: what stands before the last "/" of its path.
 
     Two layers that were given one name differ in the count of the paths seen;
     a variable that belongs to no layer is a layer of its own.

@@ -14,7 +14,7 @@ Tensor = Any
 
 
 def clip_blocks(norm: Norm, largest: float, blocks: Sequence[Block]) -> list[list[Tensor]]:
-    """The blocks whose norm is above the largest times largest/norm, the others bit for bit."""
+    """Return blocks whose norm is above the largest times largest/norm, others bit for bit."""
 
     # Of smaller norms it matters only that they are not above the largest.
     measured = measure(norm, blocks, down_to_zero=largest < max(LEAST.values()))

@@ -1,22 +1,19 @@
-"""Variables that a wrapper leaves alone, by patterns of their names."""
+"""What wrappers of users left variables out with in 0.6.0; goes with `core/moved_names.py`."""
 
 from __future__ import annotations
 
-import re
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from .. import checks
-from ..backends import replicas
+from .selection import Selection, warn_of_unmatched
 
 Variable = Any
 
 
 class Exclusions:
-    """The variables in whose path, such as "dense/kernel", a regular expression is found.
+    """The variables in whose path a regular expression is found.
 
-    Warns of a pattern that is found in none, if there are any variables.
+    A wrapper needs it no more: `build` and hooks are not given what `exclude` leaves out.
 
     Args:
         argument: The name of the argument that has the patterns.
@@ -27,19 +24,9 @@ class Exclusions:
     def __init__(
         self, argument: str, patterns: Sequence[str], variables: Sequence[Variable]
     ) -> None:
-        paths = [getattr(variable, "path", variable.name) for variable in variables]
-        for pattern in patterns:
-            if paths and not any(re.search(pattern, path) for path in paths):
-                warnings.warn(
-                    f"`{argument}`: the pattern {pattern!r} matches none of the variables "
-                    f"{checks.listed(paths)}.",
-                    stacklevel=2,
-                )
-        self._excluded = {
-            replicas.key(variable)
-            for variable, path in zip(variables, paths, strict=True)
-            if any(re.search(pattern, path) for pattern in patterns)
-        }
+        if argument != "exclude":  # of which has been warned, for what it matches is not here
+            warn_of_unmatched(argument, patterns, variables)
+        self._others = Selection(None, patterns, variables)
 
     def __contains__(self, variable: Variable) -> bool:
-        return replicas.key(variable) in self._excluded
+        return variable not in self._others

@@ -25,7 +25,7 @@ def all_finite(tensors: Sequence[Tensor]) -> Tensor:
 
 
 def _not_finite(tensor: Tensor) -> Tensor:
-    """1 where an element is not finite, else 0."""
+    """Return 1 where an element is not finite, else 0."""
     return ops.cast(ops.logical_not(ops.isfinite(tensor)), tensor.dtype)
 
 

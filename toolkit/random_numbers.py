@@ -23,9 +23,9 @@ class RandomNumbers:
         self._generator = generator
 
     def thinned(self, tensors: Sequence[Tensor], keep: float) -> list[Tensor]:
-        """The tensors with each element kept with a probability, else 0."""
+        """Return the tensors with each element kept with a probability, else 0."""
         return kernels.thinned(tensors, keep, self._generator.next())
 
     def with_noise(self, tensors: Sequence[Tensor], deviation: Tensor) -> list[Tensor]:
-        """The tensors with normal noise of a standard deviation added to each element."""
+        """Return the tensors with normal noise of a standard deviation added to each element."""
         return kernels.with_noise(tensors, deviation, self._generator.next())

@@ -18,7 +18,7 @@ class ReplicaLocal:
         self._values[replicas.replica()] = value
 
     def get(self) -> Any:
-        """This replica's value."""
+        """Return this replica's value."""
         return self._values.get(replicas.replica())
 
     def clear(self) -> None:

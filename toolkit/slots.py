@@ -14,13 +14,13 @@ Variable = Any
 
 
 def scalar_dtype(variables: Sequence[Variable]) -> str:
-    """The dtype of a wrapper's scalars: float64 if a variable of the model is, else float32."""
+    """Return the dtype of a wrapper's scalars: float64 if a variable's is, else float32."""
     dtypes = {keras.backend.standardize_dtype(variable.dtype) for variable in variables}
     return "float64" if "float64" in dtypes else "float32"
 
 
 def scalar(value: Any, dtype: str) -> Any:
-    """A scalar tensor of that dtype."""
+    """Return a scalar tensor of that dtype."""
     if not ops.is_tensor(value):  # a plain number, which `ops.cast` would make a float32 first
         return ops.convert_to_tensor(value, dtype)
     return ops.cast(value, dtype)
@@ -45,7 +45,7 @@ class Slots:
         self._first_values: list[Variable] = []
 
     def of(self, variables: Sequence[Variable]) -> list[Variable]:
-        """The slots of these variables."""
+        """Return the slots of these variables."""
         self._start()
         return [self._slots[replicas.key(variable)] for variable in variables]
 

@@ -14,13 +14,20 @@ from .step_sizes.l4_adam import L4Adam
 from .step_sizes.l4_mom import L4Mom
 from .step_sizes.l4_wrapper import L4Wrapper
 from .steps.cautious import Cautious
+from .steps.freeze import Freeze
 from .steps.learning_rate_dropout import LearningRateDropout
+from .steps.learning_rate_multipliers import LearningRateMultipliers
 from .steps.step_clipping import StepClipping
 from .steps.step_momentum import StepMomentum
 from .steps.trust_ratio import TrustRatio
+from .steps.warm_up import WarmUp
 from .updates.gradient_accumulation import GradientAccumulation
 from .updates.loss_scale_optimizer import LossScaleOptimizer
 from .updates.skip_non_finite import SkipNonFinite
+from .weights.cautious_weight_decay import CautiousWeightDecay
+from .weights.corrected_weight_decay import CorrectedWeightDecay
+from .weights.decay_to_initial_weights import DecayToInitialWeights
+from .weights.decoupled_weight_decay import DecoupledWeightDecay
 from .weights.lookahead import Lookahead
 from .weights.moving_average import MovingAverage
 from .weights.stochastic_weight_average import StochasticWeightAverage
@@ -28,8 +35,13 @@ from .weights.stochastic_weight_average import StochasticWeightAverage
 __all__ = [
     "AdaptiveGradientClipping",
     "Cautious",
+    "CautiousWeightDecay",
     "ClippedOptimizer",
+    "CorrectedWeightDecay",
     "CoupledWeightDecay",
+    "DecayToInitialWeights",
+    "DecoupledWeightDecay",
+    "Freeze",
     "GradientAccumulation",
     "GradientCentralization",
     "GradientDropout",
@@ -39,6 +51,7 @@ __all__ = [
     "L4Mom",
     "L4Wrapper",
     "LearningRateDropout",
+    "LearningRateMultipliers",
     "Lookahead",
     "LossScaleOptimizer",
     "MovingAverage",
@@ -50,4 +63,5 @@ __all__ = [
     "StepMomentum",
     "StochasticWeightAverage",
     "TrustRatio",
+    "WarmUp",
 ]

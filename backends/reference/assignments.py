@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import Any
 
 import keras
@@ -32,18 +32,20 @@ def replaced(optimizer: Optimizer, **methods: Callable) -> Iterator[None]:
 def captured(
     optimizer: Optimizer,
     steps: dict[Any, Tensor],
+    wanted: Container[Any] | None,
     key: Callable[[Variable], Any],
     value_of: Callable[[Variable], Tensor],
 ) -> Iterator[None]:
-    """Puts what `update_step` would add to each variable into `steps`, and leaves the variables.
+    """Puts what `update_step` would add to variables into `steps`, and leaves these as they are.
 
     Args:
         optimizer: The optimizer that writes.
         steps: Receives the step of each variable under its key.
+        wanted: The keys of these variables, None for all.
         key: The key of a variable.
         value_of: The value of a variable, unaffected by a later write.
     """
-    recorder = _Recorder(optimizer, steps, key, value_of)
+    recorder = _Recorder(optimizer, steps, wanted, key, value_of)
     with replaced(
         optimizer,
         update_step=recorder.update_step,
@@ -58,19 +60,28 @@ class _Recorder:
     """The methods that stand in for those of the optimizer."""
 
     def __init__(
-        self, optimizer: Optimizer, steps: dict, key: Callable, value_of: Callable
+        self,
+        optimizer: Optimizer,
+        steps: dict,
+        wanted: Container[Any] | None,
+        key: Callable,
+        value_of: Callable,
     ) -> None:
         self._update_step = optimizer.update_step
         self._assign = optimizer.assign
         self._assign_add = optimizer.assign_add
         self._assign_sub = optimizer.assign_sub
         self._steps = steps
+        self._wanted = wanted
         self._key = key
         self._value_of = value_of
         self._variable = None  # the one that is being updated
         self._step = None
 
     def update_step(self, gradient: Tensor, variable: Variable, learning_rate: Any) -> None:
+        if self._wanted is not None and self._key(variable) not in self._wanted:
+            self._update_step(gradient, variable, learning_rate)
+            return
         self._variable, self._step = variable, None
         before = self._value_of(variable)
         try:
@@ -102,5 +113,5 @@ class _Recorder:
             self._assign_sub(variable, value)
 
     def _tensor(self, value: Any) -> Tensor:
-        """A tensor: a slot, which SGD with momentum hands over, would change under us."""
+        """Return a tensor: a slot, which SGD with momentum hands over, would change under us."""
         return ops.cast(ops.convert_to_tensor(value), self._variable.dtype)

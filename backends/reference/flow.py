@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -68,6 +68,10 @@ class Flow:
         """Return whether what belongs to it can be used here."""
         return True
 
+    def of_here(self, tensors: Any) -> Any:
+        """Return tensors, of a trace around this one, as tensors of this one."""
+        return tensors
+
     def compiled(self, function: Callable, wanted: Callable[[], bool]) -> Callable:
         """Return a function of tensors that changes variables, compiled if that makes it faster.
 
@@ -99,13 +103,24 @@ class Flow:
         """Has other methods stand in for those of this one optimizer."""
         return assignments.replaced(optimizer, **methods)
 
-    def captured(self, optimizer: Any, steps: dict[Any, Any]) -> AbstractContextManager[None]:
+    def captured(
+        self, optimizer: Any, steps: dict[Any, Any], wanted: Container[Any] | None = None
+    ) -> AbstractContextManager[None]:
         """Puts what an optimizer would add to each variable into `steps`, by `local_key`.
 
-        The variables stay as they are.
+        These variables stay as they are.
+
+        Args:
+            optimizer: The optimizer.
+            steps: Receives the steps.
+            wanted: The keys of those whose steps are taken, None for all. It writes to others.
         """
         return assignments.captured(
-            optimizer, steps, self.replicas.local_key, lambda variable: self.snapshot([variable])[0]
+            optimizer,
+            steps,
+            wanted,
+            self.replicas.local_key,
+            lambda variable: self.snapshot([variable])[0],
         )
 
     # State.

@@ -270,9 +270,12 @@ class Kernels:
         return function(*tensors)
 
     def scaled_or_zero(self, accepted: Any, tensors: Sequence[Any], scale: Any) -> list[Any]:
-        """Return the tensors times a scalar if accepted, else zeros, whatever the tensors hold."""
+        """Return the tensors times a scalar if accepted, else zeros, whatever the tensors hold.
+
+        The zeros are negative, for added to a variable they leave it bit for bit.
+        """
         return [
-            ops.where(accepted, _scaled(scale, tensor), ops.zeros_like(tensor))
+            ops.where(accepted, _scaled(scale, tensor), ops.full_like(tensor, -0.0))
             for tensor in tensors
         ]
 
@@ -304,6 +307,39 @@ class Kernels:
         """Adds to each variable its step."""
         for variable, step in zip(variables, steps, strict=True):
             self.flow.write(variable, self.flow.value(variable) + step)
+
+    # Decay: part of the way to something, `rate`. A rate of 0 leaves a variable bit for bit. There
+    # is no factor of 1 − rate, which would round most of a small rate away.
+
+    def decay(self, variables: Sequence[Any], rate: Any) -> None:
+        """Takes each variable that part of the way to 0."""
+        for variable in variables:
+            weights = self._wide(self.flow.value(variable))
+            self._write_decayed(variable, weights, rate)
+
+    def decay_towards(self, variables: Sequence[Any], targets: Sequence[Any], rate: Any) -> None:
+        """Takes each variable that part of the way to its target, a variable or a tensor."""
+        for variable, target in zip(variables, targets, strict=True):
+            weights = self._wide(self.flow.value(variable))
+            self._write_decayed(variable, weights - self._wide(self.flow.value(target)), rate)
+
+    def decay_unless_growing(
+        self, variables: Sequence[Any], steps: Sequence[Any], rate: Any
+    ) -> None:
+        """Takes the elements of each variable that its step does not enlarge part of the way to 0.
+
+        Enlarged are those whose step has their sign.
+        """
+        for variable, step in zip(variables, steps, strict=True):
+            weights = self._wide(self.flow.value(variable))
+            grows = opposed(step, -weights)
+            self._write_decayed(variable, ops.where(grows, ops.zeros_like(weights), weights), rate)
+
+    def _write_decayed(self, variable: Any, way: Any, rate: Any) -> None:
+        value = self.flow.value(variable)
+        rate = ops.cast(rate, way.dtype)
+        decayed = ops.cast(self._wide(value) - rate * way, value.dtype)
+        self.flow.write(variable, ops.where(rate == 0, value, decayed))
 
     def add_up(self, sums: Sequence[Any], tensors: Sequence[Any], anew: Any) -> None:
         """Adds each tensor to its sum, a variable, or where `anew` holds puts it in its place.

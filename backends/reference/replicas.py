@@ -63,6 +63,10 @@ class Replicas:
         """Return what tells a variable from others, as an update on this replica knows it."""
         return id(self.local(variable))
 
+    def local_keys(self, variable: Any) -> list[Any]:
+        """Return what `local_key` may be of the variable, on any replica."""
+        return [self.local_key(variable)]
+
     def local(self, variable: Any) -> Any:
         """Return what of the variable is this replica's own, and written without the others."""
         return variable

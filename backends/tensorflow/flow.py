@@ -37,7 +37,7 @@ class Flow(reference.Flow):
 
         if not several_replicas():
             choose = _cond_in_place if device.in_xla_on_cpu() else tf.cond
-            return choose(predicate, lambda: run(*_in_this_graph(tensors)), zeros)
+            return choose(predicate, lambda: run(*self.of_here(tensors)), zeros)
 
         def on_all(strategy: tf.distribute.Strategy, predicate: Any, tensors: Any) -> Any:
             def each(one: Callable) -> Callable:
@@ -63,6 +63,10 @@ class Flow(reference.Flow):
         while graph is not trace and graph is not None:
             graph = getattr(graph, "outer_graph", None)
         return graph is trace
+
+    def of_here(self, tensors: Any) -> Any:
+        """Makes them results of the graph being built: Keras' all-reduce takes no others'."""
+        return tf.nest.map_structure(lambda one: None if one is None else tf.identity(one), tensors)
 
     def compiled(self, function: Callable, wanted: Callable[[], bool]) -> Callable:
         """Has XLA compile it, if a graph is being built for the CPU that is not compiled itself.
@@ -106,8 +110,3 @@ def _cond_in_place(predicate: Any, function: Callable, zeros: Callable) -> Seque
         return tf.constant(False), function()
 
     return tf.while_loop(lambda due, _: due, once, (predicate, zeros()))[1]
-
-
-def _in_this_graph(tensors: Any) -> Any:
-    """Return them as results of the graph being built: Keras' all-reduce takes no others'."""
-    return tf.nest.map_structure(lambda one: None if one is None else tf.identity(one), tensors)

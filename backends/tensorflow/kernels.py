@@ -134,7 +134,7 @@ class Kernels(reference.Kernels):
         return tf.cond(
             accepted,
             lambda: self.scaled([tensors], [scale])[0],
-            lambda: [tf.zeros_like(tensor) for tensor in tensors],
+            lambda: [-tf.zeros_like(tensor) for tensor in tensors],
         )
 
     def downhill(

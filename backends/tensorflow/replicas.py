@@ -122,6 +122,10 @@ class Replicas(reference.Replicas):
         """Return the identity of TensorFlow's variable, which all replicas share."""
         return id(shared(variable))
 
+    def local_keys(self, variable: Any) -> list[Any]:
+        """Return the identities of all parts, and of what replicas share."""
+        return [*map(id, parts_of(variable)), self.key(variable)]
+
     def local(self, variable: Any) -> tf.Variable:
         """Return TensorFlow's variable, or this replica's part of it."""
         own = shared(variable)

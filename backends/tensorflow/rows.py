@@ -26,7 +26,7 @@ class Rows(tf.experimental.ExtensionType):
 
     @property
     def dtype(self) -> tf.DType:
-        """The dtype of the rows."""
+        """Return the dtype of the rows."""
         return self.values.dtype
 
     def slices(self) -> tf.IndexedSlices:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -37,30 +37,37 @@ class Flow(reference.Flow):
         if keras_private.parallel_update_step(optimizer) is not None:
             keras_private.replace_parallel_update_step(optimizer, update_in_parts)
 
-    def captured(self, optimizer: Any, steps: dict[Any, Any]) -> AbstractContextManager[None]:
+    def captured(
+        self, optimizer: Any, steps: dict[Any, Any], wanted: Container[Any] | None = None
+    ) -> AbstractContextManager[None]:
         """Gives Keras' optimizers that write past `assign*` zeros for weights."""
         update = keras_private.parallel_update_step(optimizer)
         if update is None:
-            return super().captured(optimizer, steps)
-        return self._captured_on_zeros(optimizer, update, steps)
+            return super().captured(optimizer, steps, wanted)
+        return self._captured_on_zeros(optimizer, update, steps, wanted)
 
     @contextlib.contextmanager
     def _captured_on_zeros(
-        self, optimizer: Any, update: Any, steps: dict[Any, Any]
+        self, optimizer: Any, update: Any, steps: dict[Any, Any], wanted: Container[Any] | None
     ) -> Iterator[None]:
         """These optimizers add to the weights without reading them: to zeros they add the step.
 
         The weights themselves stay in place, for other threads may be computing with them.
         """
 
+        def stand_in_of(variable: Any, value: Any) -> Any:
+            is_wanted = wanted is None or self.replicas.local_key(variable) in wanted
+            return _StandIn(variable, value) if is_wanted else variable
+
         def update_zeros(gradients: Any, variables: Any, learning_rate: Any) -> None:
             values = self.values(variables)
-            stand_ins = [_StandIn(*pair) for pair in zip(variables, values, strict=True)]
+            stand_ins = [stand_in_of(*pair) for pair in zip(variables, values, strict=True)]
             index_of = keras_private.index_look_up(optimizer, _StandIn.for_which)
             with self.replaced(optimizer, **{keras_private.VARIABLE_INDEX: index_of}):
                 update(gradients, stand_ins, learning_rate)
             for variable, stand_in in zip(variables, stand_ins, strict=True):
-                steps[self.replicas.local_key(variable)] = stand_in.value
+                if stand_in is not variable:
+                    steps[self.replicas.local_key(variable)] = stand_in.value
 
         with self.replaced(optimizer, **{keras_private.PARALLEL_UPDATE_STEP: update_zeros}):
             yield

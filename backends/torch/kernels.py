@@ -191,7 +191,7 @@ class Kernels(reference.Kernels):
     def scaled_or_zero(self, accepted: Any, tensors: Sequence[Any], scale: Any) -> list[Any]:
         """Decides in Python, and multiplies all at once."""
         if not accepted:
-            return [torch.zeros_like(tensor) for tensor in tensors]
+            return [torch.full_like(tensor, -0.0) for tensor in tensors]
         scale = torch.as_tensor(scale, device=tensors[0].device)
         return _as(torch._foreach_mul(list(map(self._wide, tensors)), scale), tensors)
 
@@ -232,6 +232,33 @@ class Kernels(reference.Kernels):
     def add(self, variables: Sequence[Any], steps: Sequence[Any]) -> None:
         """Adds all at once, in place."""
         torch._foreach_add_(self._values(variables), list(steps))
+
+    @torch.no_grad()
+    def decay(self, variables: Sequence[Any], rate: Any) -> None:
+        """Takes one pass, in place."""
+        if rate := float(rate):
+            values = self._values(variables)
+            torch._foreach_add_(values, values, alpha=-rate)
+
+    @torch.no_grad()
+    def decay_towards(self, variables: Sequence[Any], targets: Sequence[Any], rate: Any) -> None:
+        """Takes one pass, in place."""
+        if rate := float(rate):
+            torch._foreach_lerp_(self._values(variables), self._values(targets), rate)
+
+    @torch.no_grad()
+    def decay_unless_growing(
+        self, variables: Sequence[Any], steps: Sequence[Any], rate: Any
+    ) -> None:
+        """Multiplies by 0 or 1, in a processor's cache."""
+        if not (rate := float(rate)):
+            return
+        for value, step in zip(self._values(variables), steps, strict=True):
+            # Of what is not in one piece, there would be copies.
+            pieces = _in_cache([value], [step]) if value.is_contiguous() else [(value, step)]
+            for part, its_step in pieces:
+                kept = torch.sign(its_step).mul_(part).le_(0)  # the product itself could underflow
+                part.addcmul_(kept, part, value=-rate)
 
     @torch.no_grad()
     def add_up(self, sums: Sequence[Any], tensors: Sequence[Any], anew: Any) -> None:

@@ -9,6 +9,8 @@ import re
 import shutil
 from collections.abc import Iterator
 
+from . import drawn
+
 ROOT = pathlib.Path(__file__).parents[2]
 SITE = ROOT / "docs" / "site"
 # Where the site has them.
@@ -29,7 +31,10 @@ BELOW = {
     "architecture.md": ["differences"],
     "contributing.md": ["code_of_conduct", "security"],
 }
+# What is drawn in letters in the first block of a page of the repository, and is a picture here.
+DRAWN = {"docs/architecture.md": "architecture/way_of_a_gradient.svg"}
 LINK = re.compile(r"(!?\[[^\]]*\]\()(?!https?:|mailto:|#)([^)#\s]+)(#[^)\s]*)?(\))")
+IN_LETTERS = re.compile(r"^```\n.*?^```$", re.DOTALL | re.MULTILINE)
 INCLUDE = re.compile(r"^```\{include\} +(\S+)\n```$", re.MULTILINE)
 
 
@@ -65,6 +70,9 @@ def copy(source: pathlib.Path) -> None:
     """
     for path, place in whole().items():
         text = rewritten((ROOT / path).read_text(encoding="utf-8"), path, place, source)
+        if path in DRAWN:
+            picture = drawn.shown(DRAWN[path], source / "pictures")
+            text = IN_LETTERS.sub(lambda _, picture=picture: picture, text, count=1)
         target = source / place
         target.parent.mkdir(exist_ok=True)
         target.write_text(text + _navigation(place), encoding="utf-8")

@@ -5,11 +5,10 @@ A writer's page says what code cannot know. Here it gets its picture, its argume
 
 from __future__ import annotations
 
-import html
 import pathlib
 import re
 
-from . import cost
+from . import cost, drawn
 from .entries import KINDS, Entry
 
 # The sections that a writer writes, in this order.
@@ -57,6 +56,21 @@ def complaint(entry: Entry, text: str | None) -> str:
     return ""
 
 
+def complaint_of_index(kind: str, entries: list[Entry], text: str) -> str:
+    """Return what is missing in the page that leads to all of a kind, or nothing.
+
+    Args:
+        kind: The kind.
+        entries: Everything that has a page.
+        text: What stands in the file of that page.
+    """
+    path = f"docs/site/pages/{kind}/index.md"
+    names = [entry.name for entry in entries if entry.kind == kind]
+    if missing := [name for name in names if f"]({name}.md)" not in text]:
+        return f"{path} leads to no page of {', '.join(missing)}. Say there who wants to read it."
+    return ""
+
+
 def complete(entry: Entry, text: str, pictures: pathlib.Path) -> str:
     """Return a writer's page with the picture after its first sentence, arguments and cost.
 
@@ -68,15 +82,9 @@ def complete(entry: Entry, text: str, pictures: pathlib.Path) -> str:
     title, first, rest = text.split("\n\n", 2)
     parts = [title, first]
     if (pictures / entry.picture).exists():
-        parts.append(f"![{_title(pictures / entry.picture)}](/{pictures.name}/{entry.picture})")
+        parts.append(drawn.shown(entry.picture, pictures))
     parts += [rest.rstrip(), arguments(entry), cost.section(entry)]
     return "\n\n".join(part for part in parts if part)
-
-
-def _title(picture: pathlib.Path) -> str:
-    """Return the sentence that a picture has as its title, for those who cannot see it."""
-    found = re.search(r"<dc:title>(.*?)</dc:title>", picture.read_text("utf-8"), re.DOTALL)
-    return re.sub(r"[\[\]]", "", html.unescape(found[1])).replace("\n", " ") if found else ""
 
 
 def arguments(entry: Entry) -> str:

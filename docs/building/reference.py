@@ -28,6 +28,13 @@ command_line
 ```
 """
 
+CONSTANTS = {
+    "stepwrap.VECTORS": (
+        "Stands among the patterns of ``only`` and ``exclude`` for variables of less than two "
+        "axes: biases, and scales and offsets of normalisations. It is no regular expression."
+    ),
+}
+
 
 def pages(entries: list[Entry]) -> Iterator[tuple[str, str]]:
     """Yield the name and the text of each page.
@@ -68,9 +75,17 @@ def _order(value: Any, name: str) -> tuple[bool, bool, str]:
 
 
 def _object(path: str, value: Any, entries: list[Entry]) -> str:
-    """Return the heading and the description of a class or a function."""
+    """Return the heading and the description of a class, a function or a constant."""
     directive = "autoclass" if inspect.isclass(value) else "autofunction"
     lines = [f".. {directive}:: {path}"]
+    if path in CONSTANTS:
+        lines = [
+            f".. py:data:: {path}",
+            "   :module:",  # none, for the path has it
+            f"   :value: {value!r}",
+            "",
+            f"   {CONSTANTS[path]}",
+        ]
     if members := _members(value):
         lines.append(f"   :members: {', '.join(members)}")
     parts = [f"## {path.rpartition('.')[2]}"]

@@ -1,4 +1,4 @@
-"""Draws the pictures of the documentation: what each wrapper does to a path.
+"""Draws the pictures of the documentation: what each wrapper does to a path, and the way of a step.
 
 python docs/pictures/draw.py OUTPUT                       # all: OUTPUT/<kind>/<name>.svg
 python docs/pictures/draw.py OUTPUT wrappers/lookahead    # one, or some
@@ -16,7 +16,8 @@ from collections.abc import Iterable
 
 import matplotlib
 
-import callback_pictures  # noqa: F401 (these enter their pictures)
+import architecture_pictures  # noqa: F401 (these enter their pictures)
+import callback_pictures  # noqa: F401
 import normalizer_pictures  # noqa: F401
 import optimizer_pictures  # noqa: F401
 import preset_pictures  # noqa: F401

@@ -169,6 +169,26 @@ def right_answers(**view: object) -> Landscape:
     )
 
 
+def direction(towards: float = 0.9, **view: object) -> Landscape:
+    """Return 6 · (1 − cos(angle − towards)), which the length of the weights does not change.
+
+    So it is for the weights of a layer that is followed by a normalisation.
+    """
+
+    def angle(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return np.arctan2(y, x) - towards
+
+    def gradient(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        slope = 6 * np.sin(angle(x, y)) / (x**2 + y**2)
+        return np.stack([-slope * y, slope * x])
+
+    return Landscape(
+        value=lambda x, y: 6 * (1 - np.cos(angle(x, y))),
+        gradient=gradient,
+        **{"across": (-0.6, 3), "upward": (-1, 2.2), "power": 0.5, **view},
+    )
+
+
 LAYERS = "a layer with large weights", "a layer with small weights"
 """The labels of the axes of `unequal_layers`, for x and for y."""
 

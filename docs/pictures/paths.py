@@ -20,7 +20,7 @@ VECTOR = ((2,),)
 KERNEL = ((2, 1),)
 """One variable, the weights of one unit with two inputs."""
 TWO_KERNELS = ((1, 1), (1, 1))
-"""Two layers of one weight each."""
+"""Two layers of one weight each, which are called layer_1 and layer_2."""
 
 FAR = 1e4
 """Weights as large as this are out of every picture."""
@@ -108,7 +108,8 @@ def follow(
     """
     optimizer = stepwrap.parse(stack) if isinstance(stack, str) else stack
     measure = exactly(measure) if isinstance(measure, Landscape) else measure
-    variables = [keras.Variable(part) for part in _parts(np.array(start), shapes)]
+    parts = enumerate(_parts(np.array(start), shapes), start=1)
+    variables = [keras.Variable(part, name=f"layer_{number}") for number, part in parts]
     optimizer.build(variables)
     points, averages = [_joined(variables)], [_joined(variables)]
     broke = False

@@ -12,6 +12,7 @@ FILES = {
     "presets": "preset_pictures.py",
     "optimizers": "optimizer_pictures.py",
     "callbacks": "callback_pictures.py",
+    "architecture": "architecture_pictures.py",
 }
 """Where the functions of each kind are."""
 

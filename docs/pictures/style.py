@@ -300,15 +300,23 @@ def _is_shown(point: np.ndarray, landscape: Landscape) -> bool:
 def stage_lines(text: str, width: float) -> str:
     """Return a stack's text in lines of this width, in points, broken before stages if it can be.
 
-    A stage that is too long is broken between its arguments.
+    A stage that is too long is broken between its arguments, and before the first if it must be.
     """
     font = FontProperties(size=SIZE)
     first, *others = text.split(" | ")
     stages = [first, *(f"| {stage}" for stage in others)]
     parts = []
     for stage in stages:
-        parts += [stage] if _measure(stage, font) <= width else re.split("(?<=,) ", stage)
+        parts += [stage] if measured(stage, font) <= width else _pieces(stage, width, font)
     return lines(parts, " ", width, font)
+
+
+def _pieces(stage: str, width: float, font: FontProperties) -> list[str]:
+    """Return where a stage that is too long may be broken."""
+    first, *others = re.split("(?<=,) ", stage)
+    if measured(first, font) > width:
+        return [*re.split(r"(?<=\()", first, maxsplit=1), *others]
+    return [first, *others]
 
 
 def lines(parts: Sequence[str], between: str, width: float, font: FontProperties) -> str:
@@ -316,13 +324,13 @@ def lines(parts: Sequence[str], between: str, width: float, font: FontProperties
     filled = [parts[0]]
     for part in parts[1:]:
         longer = f"{filled[-1]}{between}{part}"
-        if _measure(longer, font) <= width:
+        if measured(longer, font) <= width:
             filled[-1] = longer
         else:
             filled.append(part)
     return "\n".join(filled)
 
 
-def _measure(text: str, font: FontProperties) -> float:
+def measured(text: str, font: FontProperties) -> float:
     """Return how wide a text is, in points."""
     return text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]

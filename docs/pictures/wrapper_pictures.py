@@ -9,7 +9,19 @@ from matplotlib.patches import Circle, Rectangle
 import functions
 from paths import KERNEL, TWO_KERNELS, exactly, follow, minibatches, with_bad_batches
 from registry import picture
-from style import AVERAGED, INK, SLOW, line_of, on_one, side_by_side
+from style import (
+    AVERAGED,
+    BARE,
+    GRID,
+    INK,
+    SIZE,
+    SLOW,
+    WRAPPED,
+    blank,
+    line_of,
+    on_one,
+    side_by_side,
+)
 
 # Of gradients.
 
@@ -168,6 +180,21 @@ def cautious() -> Figure:
     )
 
 
+@picture("wrappers/freeze")
+def freeze() -> Figure:
+    """Return a picture of two layers, of which one waits for the other."""
+    bowl = functions.ravine(2, across=(-4, 0.8), upward=(-0.8, 3))
+    stack = "sgd(0.15)"
+    return side_by_side(
+        "SGD trains both layers from the start; where the first one is frozen for eight steps, the "
+        "second one has all but arrived when it begins.",
+        bowl,
+        follow(stack, bowl, (-3.5, 2.5), 30, TWO_KERNELS),
+        follow(f"{stack} | freeze({{'layer_1': 8}})", bowl, (-3.5, 2.5), 30, TWO_KERNELS),
+        labels=("weight of layer_1", "weight of layer_2"),
+    )
+
+
 @picture("wrappers/l4")
 def l4() -> Figure:
     """Return a picture of three learning rates."""
@@ -193,6 +220,22 @@ def learning_rate_dropout() -> Figure:
         ridge,
         follow(stack, ridge, (-1.9, -1.9), 100),
         follow(f"{stack} | learning_rate_dropout(seed=1)", ridge, (-1.9, -1.9), 100),
+    )
+
+
+@picture("wrappers/learning_rate_multipliers")
+def learning_rate_multipliers() -> Figure:
+    """Return a picture of two layers, of which one would need a smaller learning rate."""
+    ravine = functions.ravine(20)
+    stack = "sgd(0.095)"
+    multipliers = "learning_rate_multipliers({'layer_2': 0.1})"
+    return side_by_side(
+        "At the learning rate that suits the first layer, SGD bounces from side to side in the "
+        "second; with a tenth of it there, it does not.",
+        ravine,
+        follow(stack, ravine, (-4.5, 1.2), 25, TWO_KERNELS),
+        follow(f"{stack} | {multipliers}", ravine, (-4.5, 1.2), 25, TWO_KERNELS),
+        labels=("weight of layer_1", "weight of layer_2"),
     )
 
 
@@ -239,7 +282,93 @@ def trust_ratio() -> Figure:
     )
 
 
+@picture("wrappers/warm_up")
+def warm_up() -> Figure:
+    """Return a picture of RMSprop, whose first steps are its longest."""
+    bowl = functions.ravine(2, across=(-3, 2), upward=(-2.3, 1.7))
+    stack = "rmsprop(0.3, rho=0.99)"
+    return side_by_side(
+        "The first steps of RMSprop, which knows no sizes of gradients yet, leap past the minimum; "
+        "with a learning rate that rises over 40 steps they do not.",
+        bowl,
+        follow(stack, bowl, (-2.5, 1.2), 60),
+        follow(f"{stack} | warm_up(steps=40)", bowl, (-2.5, 1.2), 60),
+    )
+
+
 # Of weights.
+
+
+@picture("wrappers/cautious_weight_decay")
+def cautious_weight_decay() -> Figure:
+    """Return a picture of a line of minima, and where two kinds of decay end."""
+    valley = functions.line_of_minima(across=(-0.5, 5), upward=(-0.5, 3.5))
+    batches = minibatches(valley, 0.2, seed=1)
+    stack = "sgd(0.3)"
+    return side_by_side(
+        "Every point of this valley's floor is a minimum: plain decay pulls the weights off it, "
+        "towards zero; cautious decay takes them along it, to smaller ones.",
+        valley,
+        follow(f"{stack} | decoupled_weight_decay(0.5)", batches, (4, 3), 120),
+        follow(f"{stack} | cautious_weight_decay(0.5)", batches, (4, 3), 120),
+    )
+
+
+@picture("wrappers/corrected_weight_decay")
+def corrected_weight_decay() -> Figure:
+    """Return a picture of how long weights are of which only the direction counts."""
+    steps = 1500
+
+    def batches(step: int, point: np.ndarray) -> tuple[float, np.ndarray]:
+        noise = 0.5 * np.random.default_rng([1, step]).normal()
+        return exactly(functions.direction(0.9 + noise))(step, point)
+
+    figure, [axes] = blank(
+        "Of these weights only the direction counts. As the learning rate falls to zero along a "
+        "cosine, those with plain decay shrink; with corrected decay they keep their length.",
+        1,
+    )
+    decays = "decoupled_weight_decay(0.5)", "corrected_weight_decay(0.5, 0.04)"
+    for decay, color in zip(decays, (BARE, WRAPPED), strict=True):
+        path = follow(f"sgd(cosine_decay(0.04, {steps})) | {decay}", batches, (0.8, 0.3), steps)
+        _, _, text = path.text.partition(" | ")
+        axes.plot(np.linalg.norm(path.points, axis=1), color=color, linewidth=1.8, label=text)
+    axes.set_xlabel("steps", color=INK, fontsize=SIZE)
+    axes.set_ylabel("length of the weights", color=INK, fontsize=SIZE)
+    axes.set_ylim(0, None)
+    axes.grid(color=GRID)
+    axes.legend(frameon=False, fontsize=SIZE, labelcolor="linecolor")
+    return figure
+
+
+@picture("wrappers/decay_to_initial_weights")
+def decay_to_initial_weights() -> Figure:
+    """Return a picture of a ravine, of which only one direction matters much."""
+    ravine = functions.ravine(20)
+    stack = "sgd(0.04)"
+    return side_by_side(
+        "SGD goes all the way to the minimum; with decay to the first weights it goes where that "
+        "lowers the loss much, and stays near the start where it does not.",
+        ravine,
+        follow(stack, ravine, (-4.5, 1.5), 120),
+        follow(f"{stack} | decay_to_initial_weights(2.0)", ravine, (-4.5, 1.5), 120),
+    )
+
+
+@picture("wrappers/decoupled_weight_decay")
+def decoupled_weight_decay() -> Figure:
+    """Return a picture of a line of minima, of which one is nearest to zero."""
+    valley = functions.line_of_minima()
+    stack = "adam(0.1)"
+    return on_one(
+        "Every point of this valley's floor is a minimum: Adam stops at the first that it reaches; "
+        "with decay beside its steps it goes on, to smaller weights.",
+        valley,
+        [
+            follow(stack, valley, (4, 3), 400),
+            follow(f"{stack} | decoupled_weight_decay(0.1)", valley, (4, 3), 400),
+        ],
+    )
 
 
 @picture("wrappers/lookahead")

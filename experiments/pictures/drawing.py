@@ -50,7 +50,7 @@ def draw(
 
 
 def figure_of(panels: Sequence[Panel], title: str, center: Center = np.mean) -> Figure:
-    """The figure that `draw` saves."""
+    """Return the figure that `draw` saves."""
     columns = min(len(panels), 2)
     rows = math.ceil(len(panels) / columns)
     figure = Figure(figsize=(WIDTH, 5.4), dpi=150, layout="constrained")

@@ -46,7 +46,7 @@ def spread_names(axes: Axes, names: Sequence[Annotation]) -> None:
 
 
 def height_of(text: str) -> float:
-    """Of a name, in points, with a gap."""
+    """Return the height of a name, in points, with a gap."""
     return SIZE * (1.2 * (text.count("\n") + 1) + 0.3)
 
 
@@ -58,7 +58,7 @@ def _with_end(name: str, end: str, width: float) -> str:
 
 
 def _write(axes: Axes, name: str, end: Point, look: Look) -> Annotation:
-    """A name beside the panel, at the height of the line's end, with a line from there."""
+    """Return a name beside the panel, at the height of the line's end, with a line from there."""
     beside = offset_copy(axes.transAxes, axes.figure, x=15, units="points")
     height = (axes.transData + axes.transAxes.inverted()).transform(end)[1]
     early = end[0] < axes.dataLim.x1
@@ -85,13 +85,14 @@ def _write(axes: Axes, name: str, end: Point, look: Look) -> Annotation:
 
 
 def _width(text: str) -> float:
-    """In points."""
+    """Return the width of a text, in points."""
     font = FontProperties(size=SIZE)
     return text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]
 
 
 def wrap(name: str, width: float, measure: Measure, lines: int | None = 3) -> str:
-    """A stack's text in lines: a new one for a stage, or within one that is longer than a line.
+    """Return a stack's text in lines: a new one for a stage, or within one that is longer than a
+    line.
 
     Args:
         name: The text.
@@ -117,14 +118,14 @@ def wrap(name: str, width: float, measure: Measure, lines: int | None = 3) -> st
 
 
 def _pieces(stage: str, width: float, measure: Measure) -> Iterator[str]:
-    """Its arguments, and the parts of those that are too long for a line."""
+    """Yield its arguments, and the parts of those that are too long for a line."""
     for argument in re.split(r"(?<=, )", stage):
         fits = measure(f"  {argument}") <= width
         yield from [argument] if fits else re.split(r"(?<=[_(])", argument)
 
 
 def shorten(text: str, width: float, measure: Measure) -> str:
-    """A text with "…" for as much of its middle as does not fit."""
+    """Return a text with "…" for as much of its middle as does not fit."""
     kept = len(text)
     shorter = text
     while measure(shorter) > width and kept > 2:
@@ -134,7 +135,7 @@ def shorten(text: str, width: float, measure: Measure) -> str:
 
 
 def wrap_all(names: Sequence[str], width: float, measure: Measure) -> list[str]:
-    """Every text in few lines, or in as many as it takes to tell them apart."""
+    """Return every text in few lines, or in as many as it takes to tell them apart."""
     short = [wrap(name, width, measure) for name in names]
     return [
         text if short.count(text) == 1 else wrap(name, width, measure, lines=None)
@@ -143,7 +144,7 @@ def wrap_all(names: Sequence[str], width: float, measure: Measure) -> list[str]:
 
 
 def spread(positions: np.ndarray, heights: np.ndarray, low: float, high: float) -> np.ndarray:
-    """The positions, moved as little as possible until nothing overlaps.
+    """Return the positions, moved as little as possible until nothing overlaps.
 
     Args:
         positions: Where the centers of things of these heights should be.

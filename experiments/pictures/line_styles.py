@@ -97,22 +97,22 @@ class Look:
 
     @property
     def color(self) -> str:
-        """The colour of the line, as #rrggbb."""
+        """Return the colour of the line, as #rrggbb."""
         return _hexadecimal(LEVELS[self.level], self.hue)
 
     @property
     def text_color(self) -> str:
-        """The same, or a darker one, for text on white."""
+        """Return the same, or a darker one, for text on white."""
         return _hexadecimal(min(LEVELS[self.level], LIGHTEST_TEXT), self.hue)
 
     @property
     def linestyle(self) -> str | tuple[float, tuple[float, ...]]:
-        """The dashes, as matplotlib has them."""
+        """Return the dashes, as matplotlib has them."""
         return (0, self.dashes) if self.dashes else "solid"
 
 
 def base(name: str) -> str:
-    """The name of the optimizer that decides the hue: "adam" of "adam(1e-3) | lookahead"."""
+    """Return the name of the optimizer that decides the hue: "adam" of "adam(1e-3) | lookahead"."""
     first, *wrappers = [_before_bracket(stage) for stage in stages(name)]
     if any(wrapper.startswith("l4") for wrapper in wrappers):
         return "l4adam" if "adam" in first else "l4mom"
@@ -120,12 +120,12 @@ def base(name: str) -> str:
 
 
 def stages(name: str) -> list[str]:
-    """The stages of a stack's text: what stands between `|`, unless that is in a string."""
+    """Return the stages of a stack's text: what stands between `|`, unless that is in a string."""
     return [stage.strip() for stage in re.findall(r"(?:'[^']*'|\"[^\"]*\"|[^|])+", name)] or [""]
 
 
 def looks(panels: Sequence[Iterable[str]]) -> dict[str, Look]:
-    """The look of every stack in a picture.
+    """Return the look of every stack in a picture.
 
     Where two in one panel would be hard to tell apart, the shorter text keeps its look, and the
     other takes the nearest that is free.
@@ -143,7 +143,7 @@ def looks(panels: Sequence[Iterable[str]]) -> dict[str, Look]:
 
 
 def _by_preference(name: str) -> list[Look]:
-    """Every look that keeps the hue, the stack's own first."""
+    """Return every look that keeps the hue, the stack's own first."""
     hue = HUES.get(base(name)) or _hue_of_a_stranger(base(name))
     wrappers = "|".join(map(_before_bracket, stages(name)[1:]))
     any_but_solid = 1 + _hash(wrappers) % (len(DASHES) - 1)
@@ -156,13 +156,15 @@ def _by_preference(name: str) -> list[Look]:
 
 
 def _reflected(level: int) -> int:
-    """A level that there is, as far from the end as this one is beyond it."""
+    """Return a level that there is, as far from the end as this one is beyond it."""
     last = len(LEVELS) - 1
     return last - abs(last - abs(level) % (2 * last))
 
 
 def _clashes(look: Look, taken: Iterable[Look]) -> int:
-    """How hard it is to tell from others: a same look counts most, a neighbouring shade least."""
+    """Return how hard it is to tell from others: a same look counts most, a neighbouring shade
+    least.
+    """
     same_dashes = [other for other in taken if other.dashes == look.dashes]
     same_level = [other for other in same_dashes if other.level == look.level]
     shades = [
@@ -182,12 +184,12 @@ def _before_bracket(stage: str) -> str:
 
 
 def _hash(text: str) -> int:
-    """Python's own differs from one process to the next."""
+    """Return a number for a text; Python's own differs from one process to the next."""
     return zlib.crc32(text.encode())
 
 
 def _hexadecimal(lightness: float, hue: Hue) -> str:
-    """CIE LCh in sRGB, with as much of the chroma as that can show."""
+    """Return a colour of CIE LCh in sRGB, with as much of the chroma as that can show."""
     chromas = np.linspace(hue.chroma, 0, 50)
     angle = math.radians(hue.angle)
     y = (lightness + 16) / 116

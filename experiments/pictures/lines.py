@@ -32,7 +32,7 @@ def geometric_mean(
 
 
 def over_seeds(curve: Curve, reduce: Center) -> np.ndarray:
-    """The mean, or whatever `reduce` is, of the seeds that are finite; NaN where none is."""
+    """Return the mean, or whatever `reduce` is, of the seeds that are finite; NaN where none is."""
     finite = np.isfinite(curve.values)
     values = np.clip(curve.values.astype("float64"), -1e300, 1e300)  # so that sums are finite
     if finite.all():
@@ -92,12 +92,12 @@ class Line:
         return x, self._values(y)
 
     def draw_band(self, look: Look) -> None:
-        """The range over the seeds."""
+        """Draws the range over the seeds."""
         band = self._values(self.least), self._values(self.most)
         self.axes.fill_between(self.x, *band, color=look.color, alpha=0.14, linewidth=0)
 
     def _end(self) -> tuple[float, float, str]:
-        """Where the line ends, or leaves the panel for good, and the marker that says so."""
+        """Return where the line ends, or leaves the panel for good, and the marker that says so."""
         if not len(self.x):
             return self.first, self.high, "x"
         inside = np.flatnonzero((self.low <= self.y) & (self.y <= self.high))
@@ -124,7 +124,7 @@ class Line:
         self.most = np.maximum.reduceat(self.most, kept)
 
     def _within_reach(self, values: np.ndarray) -> np.ndarray:
-        """Scaled, and not so far outside that Agg could not fill the band."""
+        """Return the values, scaled, and not so far outside that Agg could not fill the band."""
         span = self.high - self.low
         return np.clip(self._logarithms(values), self.low - span, self.high + span)
 

@@ -29,12 +29,12 @@ class Curve:
 
     @property
     def lost(self) -> int:
-        """How many seeds end in what is not finite."""
+        """Return how many seeds end in what is not finite."""
         return int(np.sum(~np.isfinite(self.values[:, -1])))
 
     @property
     def end(self) -> str:
-        """What to say of its end: "diverged", "1 of 3 diverged", or nothing."""
+        """Return what to say of its end: "diverged", "1 of 3 diverged", or nothing."""
         if self.diverged is False or not (self.lost or self.diverged):
             return ""
         some = 0 < self.lost < len(self.values)
@@ -90,12 +90,12 @@ class Panel:
 
     @property
     def axes(self) -> tuple:
-        """What makes its axes the same as those of another panel."""
+        """Return what makes its axes the same as those of another panel."""
         return self.xlabel, self.ylabel, self.log_x, self.log_y, self.sweep, self.limits
 
 
 def grouped(panel: Panel, most: int = 9, together: int = 4) -> list[Panel]:
-    """A panel for each base optimizer, with the other curves behind in grey.
+    """Return a panel for each base optimizer, with the other curves behind in grey.
 
     An optimizer that has only one curve shares a panel with those before or after it.
 

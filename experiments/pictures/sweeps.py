@@ -81,7 +81,7 @@ def _draw(
 
 
 def _marked(panel: Panel, top: float, center: Center) -> list[Curve]:
-    """The curves that need a row of the strip."""
+    """Return the curves that need a row of the strip."""
     return [
         curve
         for curve in panel.curves
@@ -90,10 +90,10 @@ def _marked(panel: Panel, top: float, center: Center) -> list[Curve]:
 
 
 def _lost(curve: Curve) -> np.ndarray:
-    """Where a seed diverged."""
+    """Return where a seed diverged."""
     return ~np.isfinite(curve.values).all(axis=0)
 
 
 def _at_height(axes: Axes, share: float) -> float:
-    """The value at a share of the panel's height."""
+    """Return the value at a share of the panel's height."""
     return (axes.transAxes + axes.transData.inverted()).transform((0, share))[1]

@@ -85,3 +85,41 @@ class StepMomentum(Reference):
 
     def _moved(self, steps):
         return [self.momentum * v + p for v, p in zip(self.velocities, steps, strict=True)]
+
+
+def _kind(w):
+    """What is in the path of a variable of the tests, by its axes."""
+    return {0: "scale", 1: "bias"}.get(w.ndim, "kernel")
+
+
+@reference("learning_rate_multipliers")
+class LearningRateMultipliers(Reference):
+    def __init__(self, multipliers, default=1.0):
+        self.multipliers, self.default = multipliers, default
+
+    def of_steps(self, weights, gradients, steps):
+        of_each = [self.multipliers.get(_kind(w), self.default) for w in weights]
+        return [m * p for m, p in zip(of_each, steps, strict=True)]
+
+
+@reference("warm_up")
+class WarmUp(Reference):
+    def __init__(self, steps, start=0.0):
+        self.steps, self.first, self.t = steps, start, 0
+
+    def of_steps(self, weights, gradients, steps):
+        factor = min(1, self.first + (1 - self.first) * self.t / self.steps)
+        self.t += 1
+        return [factor * p for p in steps]
+
+
+@reference("freeze")
+class Freeze(Reference):
+    def __init__(self, until):
+        self.until, self.t = until, 0
+
+    def of_steps(self, weights, gradients, steps):
+        begins = [self.until.get(_kind(w), 0) for w in weights]
+        trains = [begin is not None and self.t >= begin for begin in begins]
+        self.t += 1
+        return [p if now else 0 * p for now, p in zip(trains, steps, strict=True)]

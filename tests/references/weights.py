@@ -1,6 +1,6 @@
 """References of the wrappers in `wrappers/weights/`."""
 
-from .reference import Reference, reference
+from .reference import Momentum, Reference, added, reference
 
 
 @reference("lookahead")
@@ -75,3 +75,54 @@ class StochasticWeightAverage(Averages):
             return 0
         snapshots, since_last = divmod(self.n - self.start_averaging, self.average_period)
         return 1 if since_last else snapshots / (snapshots + 1)
+
+
+class Decay(Reference):
+    """Weights that decay by a part of themselves, and then make the step of the inner optimizer."""
+
+    def __init__(self, rate, learning_rate=Momentum.RATE):
+        self.rate, self.learning_rate = rate, learning_rate
+
+    def step(self, weights, gradients, loss, seen):
+        steps = self.inner.step(gradients)
+        decays = [self.decay(w, p) for w, p in zip(weights, steps, strict=True)]
+        return [w - d + p for w, d, p in zip(weights, decays, steps, strict=True)]
+
+
+@reference("decoupled_weight_decay")
+class DecoupledWeightDecay(Decay):
+    def decay(self, w, p):
+        return self.learning_rate * self.rate * w
+
+
+@reference("cautious_weight_decay")
+class CautiousWeightDecay(Decay):
+    """Algorithm 1 of arXiv 2510.12402, with u = −p / learning rate."""
+
+    def decay(self, w, p):
+        u = -p / self.learning_rate
+        return self.learning_rate * self.rate * (u * w >= 0) * w
+
+
+@reference("corrected_weight_decay")
+class CorrectedWeightDecay(Decay):
+    def __init__(self, rate, peak_learning_rate, learning_rate=Momentum.RATE):
+        super().__init__(rate, learning_rate)
+        self.peak_learning_rate = peak_learning_rate
+
+    def decay(self, w, p):
+        return self.learning_rate**2 / self.peak_learning_rate * self.rate * w
+
+
+@reference("decay_to_initial_weights")
+class DecayToInitialWeights(Decay):
+    def start(self, inner, weights):
+        super().start(inner, weights)
+        self.initial = weights
+
+    def step(self, weights, gradients, loss, seen):
+        ways = [w - w0 for w, w0 in zip(weights, self.initial, strict=True)]
+        decayed = [
+            w - self.learning_rate * self.rate * way for w, way in zip(weights, ways, strict=True)
+        ]
+        return added(decayed, self.inner.step(gradients))

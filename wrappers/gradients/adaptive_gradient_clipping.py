@@ -11,7 +11,6 @@ from ... import checks
 from ...backends import kernels
 from ...core.optimizer_wrapper import OptimizerWrapper, Tensor, Variable
 from ...normalizers import norms
-from ...toolkit.exclusions import Exclusions
 from ..catalogue import wrapper
 
 
@@ -34,14 +33,12 @@ class AdaptiveGradientClipping(OptimizerWrapper):
             Default: 0.01.
         epsilon: What counts as the norm of weights that are smaller, above 0, so that
             weights that start at zero can move. Default: 1e-3.
-        exclude: Regular expressions, or a single one; variables in whose path, such as
-            "dense/kernel", one is found are not clipped. Default: none.
+        exclude: Patterns of the variables that are not clipped, see `OptimizerWrapper`.
+            Default: none.
         name: The wrapper's name. Default: made from the class name.
 
     Raises:
-        TypeError, ValueError: If `clipping` or `epsilon` is no number above 0, or `exclude`
-            has what is no regular expression. When built, warns of one that is found in no
-            path.
+        TypeError, ValueError: If `clipping` or `epsilon` is no number above 0.
 
     References:
         Brock, De, Smith, Simonyan: "High-Performance Large-Scale Image Recognition Without
@@ -56,32 +53,15 @@ class AdaptiveGradientClipping(OptimizerWrapper):
         exclude: str | Sequence[str] = (),
         name: str | None = None,
     ) -> None:
-        super().__init__(inner_optimizer, name=name)
+        super().__init__(inner_optimizer, name=name, exclude=exclude)
         self.clipping = checks.number("clipping", clipping, above=0)
         self.epsilon = checks.number("epsilon", epsilon, above=0)
-        self.exclude = checks.patterns("exclude", exclude)
-
-    def build(self, variables: Sequence[Variable]) -> None:
-        """Looks for the excluded variables."""
-        super().build(variables)
-        self._excluded = Exclusions("exclude", self.exclude, variables)
 
     def transform_gradients(
         self, gradients: list[Tensor], variables: list[Variable]
     ) -> list[Tensor]:
-        """The gradients, clipped unit by unit."""
-        places = [
-            place for place, variable in enumerate(variables) if variable not in self._excluded
-        ]
-        clipped = list(gradients)
-        if places:
-            seen = [gradients[place] for place in places]
-            weights = [ops.convert_to_tensor(variables[place]) for place in places]
-            for place, gradient in zip(places, self._clip(seen, weights), strict=True):
-                clipped[place] = gradient
-        return clipped
-
-    def _clip(self, gradients: list[Tensor], weights: list[Tensor]) -> list[Tensor]:
+        """Return the gradients, clipped unit by unit."""
+        weights = [ops.convert_to_tensor(variable) for variable in variables]
         # Smaller norms are below every bound, and as good as 0 beside epsilon.
         least_bound = min(1.0, self.clipping) * self.epsilon
         measured = norms.measure_units(
@@ -117,5 +97,5 @@ class AdaptiveGradientClipping(OptimizerWrapper):
 
 
 def _norm(tensor: Tensor) -> Tensor:
-    """The norm of every unit."""
+    """Return the norm of every unit."""
     return norms.root(kernels.sums_of_squares_of_units(tensor))

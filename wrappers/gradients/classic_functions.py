@@ -23,10 +23,10 @@ class ClassicFunctions:
     def set_normalization_function(
         cls, name: str, function: Callable[[Tensor], Tensor], *, replace: bool = False
     ) -> None:
-        """The classic spelling of `stepwrap.normalizers.register`, or of `register_norm`."""
+        """Does what `stepwrap.normalizers.register`, or `register_norm`, does."""
         cls._register_function(name, checks.function("function", function), replace=replace)
 
     @classmethod
     def get_normalization_functions(cls) -> list[str]:
-        """The names that may be given as `normalization`."""
+        """Return the names that may be given as `normalization`."""
         return cls._names_of_functions()

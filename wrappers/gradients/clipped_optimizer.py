@@ -67,13 +67,13 @@ class ClippedOptimizer(ClassicFunctions, OptimizerWrapper):
 
     @property
     def given_functions(self) -> Sequence[Callable]:
-        """The user's function, if it is no built-in one."""
+        """Return the user's function, if it is no built-in one."""
         return given_functions(self._norm)
 
     @works_on_rows
     def transform_gradients(
         self, gradients: list[Tensor], variables: list[Variable]
     ) -> list[Tensor]:
-        """The gradients, clipped block by block."""
+        """Return the gradients, clipped block by block."""
         clip = functools.partial(clip_blocks, self._norm, self.clipnorm)
         return blocks.transform(clip, self.scope, gradients, variables)

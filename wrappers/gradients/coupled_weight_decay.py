@@ -9,7 +9,6 @@ from keras import ops
 
 from ... import checks
 from ...core.optimizer_wrapper import OptimizerWrapper, Tensor, Variable
-from ...toolkit.exclusions import Exclusions
 from ..catalogue import wrapper
 
 
@@ -29,13 +28,12 @@ class CoupledWeightDecay(OptimizerWrapper):
         inner_optimizer: The optimizer to wrap: an instance, a text or a config.
         rate: How much of the weights is added, at least 0, in units of gradient per
             weight; often 1e-4.
-        exclude: Regular expressions, or a single one; variables in whose path, such as
-            "dense/kernel", one is found do not decay. Default: none.
+        exclude: Patterns of the variables that do not decay, see `OptimizerWrapper`.
+            Default: none.
         name: The wrapper's name. Default: made from the class name.
 
     Raises:
-        TypeError, ValueError: If `rate` is no number of at least 0, or `exclude` has what is
-            no regular expression. When built, warns of one that is found in no path.
+        TypeError, ValueError: If `rate` is no number of at least 0.
 
     References:
         Loshchilov, Hutter: "Decoupled Weight Decay Regularization", arXiv 1711.05101,
@@ -49,23 +47,14 @@ class CoupledWeightDecay(OptimizerWrapper):
         exclude: str | Sequence[str] = (),
         name: str | None = None,
     ) -> None:
-        super().__init__(inner_optimizer, name=name)
+        super().__init__(inner_optimizer, name=name, exclude=exclude)
         self.rate = checks.number("rate", rate, least=0)
-        self.exclude = checks.patterns("exclude", exclude)
-
-    def build(self, variables: Sequence[Variable]) -> None:
-        """Looks for the excluded variables."""
-        super().build(variables)
-        self._excluded = Exclusions("exclude", self.exclude, variables)
 
     def transform_gradients(
         self, gradients: list[Tensor], variables: list[Variable]
     ) -> list[Tensor]:
-        """The gradients with the weights' share."""
+        """Return the gradients with the weights' share."""
         return [
-            gradient if variable in self._excluded else self._with_decay(gradient, variable)
+            gradient + self.rate * ops.convert_to_tensor(variable)
             for gradient, variable in zip(gradients, variables, strict=True)
         ]
-
-    def _with_decay(self, gradient: Tensor, variable: Variable) -> Tensor:
-        return gradient + self.rate * ops.convert_to_tensor(variable)

@@ -34,7 +34,7 @@ class GradientCentralization(OptimizerWrapper):
     def transform_gradients(
         self, gradients: list[Tensor], variables: list[Variable]
     ) -> list[Tensor]:
-        """The gradients, centralised."""
+        """Return the gradients, centralised."""
         places = [place for place, gradient in enumerate(gradients) if len(gradient.shape) > 1]
         centralized = list(gradients)
         if places:

@@ -49,5 +49,5 @@ class GradientDropout(OptimizerWrapper):
     def transform_gradients(
         self, gradients: list[Tensor], variables: list[Variable]
     ) -> list[Tensor]:
-        """The gradients, thinned."""
+        """Return the gradients, thinned."""
         return self._random.thinned(gradients, self.keep)

@@ -56,7 +56,7 @@ class GradientEMAFilter(OptimizerWrapper):
     def transform_gradients(
         self, gradients: list[Tensor], variables: list[Variable]
     ) -> list[Tensor]:
-        """The gradients with their amplified averages."""
+        """Return the gradients with their amplified averages."""
         alpha = scalar(self.alpha, scalar_dtype(gradients))
         decay = ops.where(ops.equal(self.iterations, 0), ops.zeros_like(alpha), alpha)
         kernels.blend(self._averages.of(variables), gradients, decay)

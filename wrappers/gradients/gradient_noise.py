@@ -55,7 +55,7 @@ class GradientNoise(OptimizerWrapper):
     def transform_gradients(
         self, gradients: list[Tensor], variables: list[Variable]
     ) -> list[Tensor]:
-        """The gradients with noise."""
+        """Return the gradients with noise."""
         step = ops.cast(self.iterations, "float32")
         deviation = ops.sqrt(self.eta / (1 + step) ** self.gamma)
         return self._random.with_noise(gradients, deviation)

@@ -62,12 +62,12 @@ class NormalizedOptimizer(ClassicFunctions, OptimizerWrapper):
 
     @property
     def given_functions(self) -> Sequence[Callable]:
-        """The user's function, if it is no built-in one."""
+        """Return the user's function, if it is no built-in one."""
         return given_functions(self._normalizer)
 
     @works_on_rows
     def transform_gradients(
         self, gradients: list[Tensor], variables: list[Variable]
     ) -> list[Tensor]:
-        """The gradients, normalised block by block."""
+        """Return the gradients, normalised block by block."""
         return blocks.transform(self._normalizer.normalize, self.scope, gradients, variables)

@@ -44,7 +44,7 @@ class OrthogonalGradient(OptimizerWrapper):
     def transform_gradients(
         self, gradients: list[Tensor], variables: list[Variable]
     ) -> list[Tensor]:
-        """The gradients, at right angles to the weights."""
+        """Return the gradients, at right angles to the weights."""
         places = [
             place for place, gradient in enumerate(gradients) if math.prod(gradient.shape) > 1
         ]
@@ -85,7 +85,7 @@ def _along(product: Tensor, weight_norm: Tensor) -> Tensor:
 
 
 def _rest(gradient: Tensor, weights: Tensor, along: Tensor) -> Tensor:
-    """The gradient without that, in float32 or wider."""
+    """Return the gradient without that, in float32 or wider."""
     dtype = along.dtype
     return ops.cast(gradient, dtype) - along * ops.cast(weights, dtype)
 

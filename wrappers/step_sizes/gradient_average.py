@@ -65,7 +65,7 @@ class OwnAverage(GradientAverage):
     def update(
         self, gradients: Sequence[Tensor], variables: Sequence[Variable]
     ) -> tuple[list[Tensor], Tensor]:
-        """The average after this step."""
+        """Return the average after this step."""
         averages = kernels.update_averages(self._slots.of(variables), gradients, self._decay)
         self._steps.assign(self._steps + 1)
         return averages, self.correction(self._decay)
@@ -108,7 +108,7 @@ class InnerAverage(GradientAverage):
 
 
 def _weight_so_far(decay: float, steps: Any, dtype: str) -> Tensor:
-    """The weight of all gradients in an average that started at zero."""
+    """Return the weight of all gradients in an average that started at zero."""
     return kernels.of_scalars(lambda _, n: 1 - decay**n, kernels.scalar(steps, dtype))
 
 

@@ -98,7 +98,7 @@ class L4(OptimizerWrapper, abc.ABC):
         gradients: list[Tensor],
         variables: list[Variable],
     ) -> tuple[list[Tensor], list[Tensor], Tensor]:
-        """The steps along the direction, and the average of the gradients.
+        """Return the steps along the direction, and the average of the gradients.
 
         Args:
             inner_steps: As in `take_steps`.
@@ -157,7 +157,7 @@ class L4(OptimizerWrapper, abc.ABC):
         gradients: list[Tensor],
         variables: list[Variable],
     ) -> list[Tensor]:
-        """The inner optimizer's steps, rescaled; zeros where no step is safe."""
+        """Return the inner optimizer's steps, rescaled; zeros where no step is safe."""
         self.gradient_average.check()
         loss = self._given_loss()
         inner_learning_rate = self._inner_learning_rate()
@@ -199,7 +199,7 @@ class L4(OptimizerWrapper, abc.ABC):
         min_loss_before: Tensor,
         losses_seen: Tensor,
     ) -> _Decision:
-        """The rule, as `kernels.of_scalars` calls it."""
+        """Return what the rule comes to, as `kernels.of_scalars` calls it."""
         zero = numpy.zeros_like(loss)
         slope = -product / (correction * inner_learning_rate)  # g̃ᵀv
         loss = loss - self.loss_floor
@@ -246,7 +246,7 @@ class L4(OptimizerWrapper, abc.ABC):
 
     @property
     def learning_rate(self) -> Any:
-        """The inner optimizer's, which the step does not depend on; see `L4Wrapper`."""
+        """Return the inner optimizer's, which the step does not depend on; see `L4Wrapper`."""
         return super().learning_rate
 
     @learning_rate.setter
@@ -265,12 +265,12 @@ class L4(OptimizerWrapper, abc.ABC):
 
     @property
     def effective_learning_rate(self) -> Tensor:
-        """η of the last step; 0 if it was skipped, and before the first."""
+        """Return η of the last step; 0 if it was skipped, and before the first."""
         return ops.copy(self._learning_rate_used if self.built else 0.0)
 
     @property
     def min_loss(self) -> Tensor:
-        """The lowest loss above `loss_floor`, as the next step takes it; 0 before the first."""
+        """Return the lowest loss above `loss_floor`, as the next step takes it; at first 0."""
         return ops.copy(self._min_loss if self.built else 0.0)
 
     @property

@@ -71,7 +71,7 @@ class L4Adam(L4):
         gradients: list[Tensor],
         variables: list[Variable],
     ) -> tuple[list[Tensor], list[Tensor], Tensor]:
-        """Along Adam's direction, with epsilon outside the bias correction."""
+        """Return the steps along Adam's direction, with epsilon outside the bias correction."""
         averages, correction = self.gradient_average.update(gradients, variables)
         decay = 1 - 1 / self.square_time_scale
         square_averages = kernels.update_averages(

@@ -48,6 +48,6 @@ class L4Mom(L4):
         gradients: list[Tensor],
         variables: list[Variable],
     ) -> tuple[list[Tensor], list[Tensor], Tensor]:
-        """Along the averaged gradient."""
+        """Return the steps along the averaged gradient."""
         averages, correction = self.gradient_average.update(gradients, variables)
         return inner_steps(kernels.times(averages, 1 / correction)), averages, correction

@@ -73,6 +73,6 @@ class L4Wrapper(L4):
         gradients: list[Tensor],
         variables: list[Variable],
     ) -> tuple[list[Tensor], list[Tensor], Tensor]:
-        """The direction is the inner optimizer's affair."""
+        """Return the steps of the inner optimizer, which chooses the direction, and the average."""
         steps = inner_steps(gradients)
         return steps, *self.gradient_average.update(gradients, variables)

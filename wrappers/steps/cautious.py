@@ -33,5 +33,5 @@ class Cautious(OptimizerWrapper):
     def transform_steps(
         self, steps: list[Tensor], gradients: list[Tensor], variables: list[Variable]
     ) -> list[Tensor]:
-        """The steps, where they lead downhill."""
+        """Return the steps, where they lead downhill."""
         return kernels.downhill(steps, gradients, LEAST_KEPT)

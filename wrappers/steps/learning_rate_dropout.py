@@ -48,5 +48,5 @@ class LearningRateDropout(OptimizerWrapper):
     def transform_steps(
         self, steps: list[Tensor], gradients: list[Tensor], variables: list[Variable]
     ) -> list[Tensor]:
-        """The steps, thinned."""
+        """Return the steps, thinned."""
         return self._random.thinned(steps, self.keep)

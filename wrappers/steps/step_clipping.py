@@ -63,7 +63,7 @@ class StepClipping(OptimizerWrapper):
     def transform_steps(
         self, steps: list[Tensor], gradients: list[Tensor], variables: list[Variable]
     ) -> list[Tensor]:
-        """The steps, clipped block by block."""
+        """Return the steps, clipped block by block."""
         if self.max_norm is not None:
             clip = functools.partial(clip_blocks, norms.l2, self.max_norm)
         else:

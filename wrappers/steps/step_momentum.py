@@ -58,7 +58,7 @@ class StepMomentum(OptimizerWrapper):
     def transform_steps(
         self, steps: list[Tensor], gradients: list[Tensor], variables: list[Variable]
     ) -> list[Tensor]:
-        """The steps with momentum."""
+        """Return the steps with momentum."""
         velocities = kernels.accumulate(self._velocities.of(variables), steps, self.momentum)
         if self.nesterov:
             return kernels.add_scaled(steps, velocities, self.momentum)

@@ -13,7 +13,7 @@ from ...backends import kernels
 from ...core import stack
 from ...core.optimizer_wrapper import OptimizerWrapper, Tensor, Variable
 from ...normalizers import norms
-from ...toolkit.exclusions import Exclusions
+from ...toolkit.selection import VECTORS
 from ...toolkit.slots import scalar, scalar_dtype
 from ..catalogue import wrapper
 
@@ -41,15 +41,13 @@ class TrustRatio(OptimizerWrapper):
         weight_decay: How much of the weights is added to the direction, at least 0. The
             inner optimizer's own `weight_decay` is no part of its step. Default: 0.
         epsilon: Added to the norm of the direction, at least 0. Default: 0.
-        exclude: Regular expressions, or a single one; variables in whose path, such as
-            "dense/kernel", one is found are left out. Default: None, which leaves out
-            variables of less than two axes, as published: biases, and scales and offsets of
+        exclude: Patterns of the variables that are left out, see `OptimizerWrapper`. Default:
+            None, which is `stepwrap.VECTORS`, as published: biases, and scales and offsets of
             normalisations.
         name: The wrapper's name. Default: made from the class name.
 
     Raises:
-        TypeError, ValueError: If a number is not in its range, or `exclude` has what is no
-            regular expression. When built, warns of one that is found in no path.
+        TypeError, ValueError: If a number is not in its range.
 
     References:
         You, Gitman, Ginsburg: "Large Batch Training of Convolutional Networks",
@@ -57,6 +55,8 @@ class TrustRatio(OptimizerWrapper):
         You et al.: "Large Batch Optimization for Deep Learning: Training BERT in 76 minutes",
         arXiv 1904.00962, Algorithm 2.
     """
+
+    excluded_by_default = (VECTORS,)
 
     def __init__(
         self,
@@ -67,16 +67,14 @@ class TrustRatio(OptimizerWrapper):
         exclude: str | Sequence[str] | None = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(inner_optimizer, name=name)
+        super().__init__(inner_optimizer, name=name, exclude=exclude)
         self.coefficient = checks.number("coefficient", coefficient, above=0)
         self.weight_decay = checks.number("weight_decay", weight_decay, least=0)
         self.epsilon = checks.number("epsilon", epsilon, least=0)
-        self.exclude = exclude if exclude is None else checks.patterns("exclude", exclude)
 
     def build(self, variables: Sequence[Variable]) -> None:
-        """Looks for the variables to leave out, and for the learning rate of each."""
+        """Looks for the learning rate of each variable."""
         super().build(variables)
-        self._excluded = Exclusions("exclude", self.exclude or (), variables)
         self._leaf_of = stack.LeafOfVariable(self.inner_optimizer)
 
     def take_steps(
@@ -85,15 +83,12 @@ class TrustRatio(OptimizerWrapper):
         gradients: list[Tensor],
         variables: list[Variable],
     ) -> list[Tensor]:
-        """The steps, in proportion to the weights."""
+        """Return the steps, in proportion to the weights."""
         # A schedule is one step further once the inner optimizer has run.
         learning_rates = [self._rate_of(variable) for variable in variables]
         steps = list(inner_steps(gradients))
-        places = [
-            place for place, variable in enumerate(variables) if not self._is_left_out(variable)
-        ]
         # Without elements there is no norm.
-        places = [place for place in places if math.prod(variables[place].shape)]
+        places = [place for place, one in enumerate(variables) if math.prod(one.shape)]
         if places:
             scaled = self._scaled(*_at(places, steps, learning_rates, variables))
             for place, step in zip(places, scaled, strict=True):
@@ -103,9 +98,6 @@ class TrustRatio(OptimizerWrapper):
     def _rate_of(self, variable: Variable) -> Tensor:
         learning_rate = self._leaf_of[variable].learning_rate
         return scalar(ops.convert_to_tensor(learning_rate), scalar_dtype([variable]))
-
-    def _is_left_out(self, variable: Variable) -> bool:
-        return len(variable.shape) < 2 if self.exclude is None else variable in self._excluded
 
     def _scaled(
         self, steps: list[Tensor], learning_rates: list[Tensor], variables: list[Variable]

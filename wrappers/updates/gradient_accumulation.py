@@ -126,7 +126,7 @@ class GradientAccumulation(OptimizerWrapper):
     def _step_on_means(
         self, variables: list[Variable], without: list[Variable], with_loss: bool
     ) -> None:
-        """The step; `without` are those that had no gradient in its last batch.
+        """Does the step; `without` are the variables that had no gradient in its last batch.
 
         Whether they had one in another batch is known here if this is no graph, else in it.
         """
@@ -188,7 +188,7 @@ class GradientAccumulation(OptimizerWrapper):
 
     @flow.uncompiled
     def _known_gradients(self) -> np.ndarray | None:
-        """Which variables had a gradient, or None where only a graph knows."""
+        """Return which variables had a gradient, or None where only a graph knows."""
         return flow.read(self._had_gradient)
 
     def _place(self, variable: Variable) -> int:

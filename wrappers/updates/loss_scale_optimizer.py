@@ -12,6 +12,7 @@ from ...core import stack
 from ...core.inner_settings import InnerSettings
 from ...core.optimizer_wrapper import OptimizerWrapper
 from ...core.saving import SavedState
+from ...core.selected_variables import refuse_selection
 
 Tensor = Any
 
@@ -44,8 +45,15 @@ class LossScaleOptimizer(SavedState, InnerSettings, keras.optimizers.LossScaleOp
 
     __repr__ = OptimizerWrapper.__repr__
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Refuses what every other wrapper takes: the loss is scaled for all variables."""
+        for argument in ("only", "exclude"):
+            if argument in kwargs:
+                refuse_selection(cls, argument, kwargs[argument])
+        return super().__new__(cls)
+
     def scale_loss(self, loss: Tensor) -> Tensor:
-        """The loss to differentiate; the wrappers inside see it as it was."""
+        """Return the loss to differentiate; the wrappers inside see it as it was."""
         stack.set_loss(self.inner_optimizer, loss)
         return super().scale_loss(loss)
 
@@ -75,17 +83,19 @@ class LossScaleOptimizer(SavedState, InnerSettings, keras.optimizers.LossScaleOp
     # Keras stores the inner variables here, too, and then finds them missing if there are fewer.
     @property
     def own_variables(self) -> list[Any]:
-        """The scale and the count of steps, without the inner optimizer's variables."""
+        """Return the scale and the count of steps, without the inner optimizer's variables."""
         inner = {id(variable) for variable in self.inner_optimizer.variables}
         return [variable for variable in self.variables if id(variable) not in inner]
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`; Keras 3.8 would add settings that are the inner one's."""
+        """Return the arguments of `__init__`; Keras 3.8 would add settings that are the inner
+        one's.
+        """
         own = ("name", "inner_optimizer", "initial_scale", "dynamic_growth_steps")
         config = {name: value for name, value in super().get_config().items() if name in own}
         return keras_private.with_public_classes(config)
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict | None = None) -> Self:
-        """The optimizer that `get_config` described."""
+        """Return the optimizer that `get_config` described."""
         return super().from_config(keras_private.with_public_classes(config), custom_objects)

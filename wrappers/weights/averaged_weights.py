@@ -51,16 +51,25 @@ class AveragedWeights(OptimizerWrapper):
         )
 
     def averages_of(self, variables: Sequence[Variable]) -> list[Variable]:
-        """The averages of these weights: the weights themselves while the model holds them."""
-        return list(variables) if self.holds_averages else self._averages.of(variables)
+        """Return the averages of these weights, or the weights themselves.
+
+        Those where they are not averaged, and while the model holds the averages.
+        """
+        if self.holds_averages:
+            return list(variables)
+        selected = self.selected(variables)
+        average_of = dict(
+            zip(map(replicas.key, selected), self._averages.of(selected), strict=True)
+        )
+        return [average_of.get(replicas.key(variable), variable) for variable in variables]
 
     def averaged(self, variables: Sequence[Variable]) -> tuple[list[Variable], list[Variable]]:
-        """Those of the variables that are averaged, and their averages."""
+        """Return those of the variables that are averaged, and their averages."""
         weights = self._averaged_ones(variables)
         return weights, self.averages_of(weights) if weights else []
 
     def _averaged_ones(self, variables: Sequence[Variable]) -> list[Variable]:
-        known = keras_private.built_variables(self) if self.built else []
+        known = self.selected(keras_private.built_variables(self)) if self.built else []
         keys = {replicas.key(variable) for variable in known if not is_overwritten(variable)}
         return [variable for variable in variables if replicas.key(variable) in keys]
 
@@ -126,7 +135,7 @@ class AveragedWeights(OptimizerWrapper):
         return all(_digest(weight) == _digest(average) for weight, average in pairs)
 
     def starts_anew(self) -> Tensor:
-        """For `after_step`: whether it is the first step since the model held the averages.
+        """Return in `after_step` whether it is the first step since the model held the averages.
 
         Then the state holds older weights in the place of the averages, which start at the
         present ones.

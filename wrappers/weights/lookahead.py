@@ -30,8 +30,8 @@ class Lookahead(AveragedWeights):
     that `slow_state` is about are the floating-point variables with at least one axis of the
     innermost optimizers, such as Adam's two moments: not what wrappers inside keep, no
     learning rate, no counter, no average that `use_ema` keeps, and nothing that belongs to a
-    weight which is a single number. An element of a weight that is not finite leaves the slow
-    one as it is, and becomes it.
+    weight which is a single number. Where an element of a weight is not finite, the slow one
+    stays as it is, and the weight goes back to it.
 
     `use_ema` inside averages the weights before they go back: put `MovingAverage` around
     instead.
@@ -51,7 +51,8 @@ class Lookahead(AveragedWeights):
     Raises:
         TypeError, ValueError: If an argument is not of that kind; if "reset" would put
             away the weights that ScheduleFreeAdamW keeps in its state; if it stands inside
-            a wrapper that takes steps, or around one that runs on some steps only.
+            a wrapper that takes steps, or around one that runs on some steps only; if
+            `slow_state` is not "keep" and variables are left out.
 
     References:
         Zhang et al.: "Lookahead Optimizer: k steps forward, 1 step back", arXiv
@@ -78,6 +79,17 @@ class Lookahead(AveragedWeights):
     def ends_on_averages(self) -> bool:
         """Return whether `fit` leaves the slow weights in the model."""
         return self.end_on_slow_weights
+
+    def check_selection(self, argument: str, patterns: Any) -> None:
+        """Refuses to act on some variables only where it acts on the state inside as well."""
+        super().check_selection(argument, patterns)
+        if getattr(self, "slow_state", "keep") != "keep":
+            raise ValueError(
+                f"`{argument}` cannot be given to {type(self).__name__} with "
+                f"slow_state={self.slow_state!r}, for it cannot tell which state of the optimizer "
+                "inside belongs to which variable. Leave out one of the two. "
+                f"Received: {argument}={patterns!r}."
+            )
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Makes the slow weights and the slow state."""
@@ -122,7 +134,7 @@ class Lookahead(AveragedWeights):
 
 
 def _state(optimizer: keras.optimizers.Optimizer) -> list[Variable]:
-    """The state that goes with the weights."""
+    """Return the state that goes with the weights."""
     leaves = stack.leaves(optimizer)
     averages = {id(average) for leaf in leaves for average in keras_private.averages(leaf)}
     return [

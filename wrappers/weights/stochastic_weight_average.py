@@ -88,7 +88,7 @@ class StochasticWeightAverage(AveragedWeights):
         return (since_start >= 0) & ops.equal(since_start % self.average_period, 0)
 
     def averages_of(self, variables: Sequence[Variable]) -> list[Variable]:
-        """The averages of these weights; before the first snapshot the weights themselves."""
+        """Return the averages of these weights; before the first snapshot, the weights."""
         if flow.read(self._snapshots) == 0:
             return list(variables)
         return super().averages_of(variables)
