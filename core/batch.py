@@ -45,7 +45,7 @@ class Batch:
 
     @property
     def _all_are_seen(self) -> bool:
-        return len(self.places) == len(self.variables)
+        return self.places == tuple(range(len(self.variables)))  # `at` takes any order
 
     @property
     def seen(self) -> list[Tensor]:
