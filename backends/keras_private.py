@@ -265,7 +265,7 @@ def parallel_update_step(optimizer: keras.optimizers.Optimizer) -> Callable | No
     return getattr(optimizer, PARALLEL_UPDATE_STEP, None)
 
 
-_UPDATED_APART = ("Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "RMSprop", "SGD")
+_UPDATED_IN_PARTS = ("Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "RMSprop")
 
 
 def replace_parallel_update_step(
@@ -273,10 +273,11 @@ def replace_parallel_update_step(
 ) -> None:
     """Has a function of the optimizer and its arguments stand in for `_parallel_update_step`.
 
-    Only in an optimizer of Keras itself that treats every variable by itself, and writes to
-    nothing else there: all those for PyTorch but Nadam, since Keras 3.0.
+    Only in an optimizer of Keras itself that treats every variable by itself, writes to nothing
+    else there, and makes tensors on the way: all those for PyTorch but Nadam, which counts its
+    updates, and SGD, which writes to its momentum and the weights alone. Since Keras 3.0.
     """
-    of_keras = is_of_keras(optimizer) and type(optimizer).__name__ in _UPDATED_APART
+    of_keras = is_of_keras(optimizer) and type(optimizer).__name__ in _UPDATED_IN_PARTS
     if of_keras and PARALLEL_UPDATE_STEP not in vars(optimizer):
         setattr(optimizer, PARALLEL_UPDATE_STEP, types.MethodType(function, optimizer))
 
