@@ -1,7 +1,7 @@
 """Well-known combinations, each as its definition.
 
-In texts they stand as bases: `parse("ranger(1e-3) | gradient_noise")`. `describe` gives back
-what they are made of.
+In texts they stand as bases: `parse("ranger(1e-3) | gradient_noise")`; all but `finetune`, which
+needs a model. `describe` gives back what they are made of.
 
 Each takes the arguments of its parts as well, by name: `ranger(beta_1=0.95, sync_period=5)`.
 One that several parts have is that of the part which the definition gives it to; `name`, which
@@ -12,55 +12,69 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
 import keras
-from keras.optimizers.schedules import LearningRateSchedule
+from keras.optimizers.schedules import CosineDecay, LearningRateSchedule
 
 from . import checks, optimizers, wrappers
 from .optimizers import old_names
 from .optimizers.catalogue import base_optimizer
 from .text import chain
 from .text.arguments import arguments_of
+from .toolkit.layer_decay import layer_decay as multipliers_of_layers
+from .toolkit.selection import SELECTORS, VECTORS, matches
 
-__all__ = ["adamw_cautious", "lamb", "lars", "ranger"]
+__all__ = ["adamw_cautious", "finetune", "lamb", "lars", "ranger"]
 
 Optimizer = keras.optimizers.Optimizer
 Parts = list[partial]
 
 
-def _preset(definition: Callable[..., Parts]) -> Callable[..., Optimizer]:
+def _of_parts(definition: Callable[..., Parts]) -> Callable[..., Optimizer]:
     """Return a function that makes the stack whose parts the decorated one returns, base first.
 
-    It takes the arguments of the parts as well, and its name is one in texts.
+    It takes the arguments of the parts as well.
     """
     own = inspect.signature(definition).parameters
-    known = {**_arguments_of_parts(definition()), **own}
     name = definition.__name__
-
-    def hint_for(argument: str) -> str:
-        hints = (old_names.hint_for_argument(part.func, argument) for part in definition())
-        hint = next(filter(None, hints), "") or checks.nearest(argument, known)
-        return hint or f" It has: {checks.listed(known)}."
 
     @functools.wraps(definition)
     def preset(*args: Any, **arguments: Any) -> Optimizer:
-        for argument in arguments:
-            if argument not in known:
-                raise TypeError(f"`{name}` has no argument `{argument}`.{hint_for(argument)}")
         of_definition = {one: arguments.pop(one) for one in own if one in arguments}
         parts = definition(*args, **of_definition)
+        known = {**_arguments_of_parts(parts), **own}
         for argument, value in arguments.items():
+            if argument not in known:
+                hint = _hint_for(argument, parts, known)
+                raise TypeError(f"`{name}` has no argument `{argument}`.{hint}")
             place = _place(argument, parts)
             parts[place] = partial(parts[place], **{argument: value})
         base, *others = parts
         return chain(base(), *others)
 
-    parameters = [*own.values(), *(known[one] for one in known if one not in own)]
-    preset.__signature__ = inspect.Signature(parameters, return_annotation=Optimizer)
-    return base_optimizer(name)(preset)
+    others = inspect.Parameter("of_parts", inspect.Parameter.VAR_KEYWORD, annotation=Any)
+    preset.__signature__ = inspect.Signature([*own.values(), others], return_annotation=Optimizer)
+    return preset
+
+
+def _preset(definition: Callable[..., Parts]) -> Callable[..., Optimizer]:
+    """Return the same for a stack that can be made of defaults, whose name is one in texts."""
+    preset = _of_parts(definition)
+    parameters = {**inspect.signature(definition).parameters}
+    for name, parameter in _arguments_of_parts(definition()).items():
+        parameters.setdefault(name, parameter)
+    preset.__signature__ = inspect.Signature([*parameters.values()], return_annotation=Optimizer)
+    return base_optimizer(definition.__name__)(preset)
+
+
+def _hint_for(argument: str, parts: Parts, known: Iterable[str]) -> str:
+    """Return what is said of an argument that is not known."""
+    hints = (old_names.hint_for_argument(part.func, argument) for part in parts)
+    hint = next(filter(None, hints), "") or checks.nearest(argument, known)
+    return hint or f" It has: {checks.listed(known)}."
 
 
 def _arguments_of_parts(parts: Parts) -> dict[str, inspect.Parameter]:
@@ -188,3 +202,84 @@ def adamw_cautious(
         partial(keras.optimizers.AdamW, learning_rate, weight_decay),
         partial(wrappers.Cautious),
     ]
+
+
+@_of_parts
+def finetune(
+    model: keras.Model,
+    steps: int,
+    learning_rate: float = 1e-4,
+    warm_up: float = 0.1,
+    layer_decay: float = 0.75,
+    weight_decay: float = 0.05,
+    clipnorm: float = 1.0,
+    exclude: str | Sequence[str] | None = None,
+) -> Parts:
+    """AdamW for a pre-trained model: warm-up, cosine decay, earlier layers more slowly, clipping.
+
+        adam(cosine_decay(0.0, steps - warm_up_steps, warmup_target=learning_rate,
+                          warmup_steps=warm_up_steps))
+            | clipped(clipnorm=clipnorm, scope="global")
+            | decoupled_weight_decay(weight_decay, exclude=exclude)
+            | learning_rate_multipliers(layer_decay(model, layer_decay))
+
+    The learning rate rises from zero over `warm_up_steps`, which is `warm_up · steps`, and falls
+    to zero along a cosine over the rest; after `steps` steps nothing changes any more. Weight
+    decay follows it, and the multipliers. Biases and normalisations do not decay. All this is
+    saved with the model. It is no text, for it needs the model; the stack that it makes has one.
+
+    Args:
+        model: The model, built. Layers that are not trainable at this moment have the full
+            learning rate if they become so, see `stepwrap.layer_decay`.
+        steps: How many steps training has in all, at least 1: epochs · batches.
+        learning_rate: The highest learning rate, that of the last layer, above 0. Default: 1e-4,
+            as of ELECTRA-Base; 5e-5 is usual for large models.
+        warm_up: The share of the steps in which it rises, in [0, 1). Default: 0.1, as of
+            ELECTRA and BERT.
+        layer_decay: What the learning rate falls by from each layer to the one before it, in
+            (0, 1]. Default: 0.75, as of MAE.
+        weight_decay: The rate of the decay, at least 0. Default: 0.05, as of MAE.
+        clipnorm: The largest norm of the whole gradient, above 0. Default: 1, as of BERT.
+        exclude: Regular expressions, or "*vectors" for variables of less than two axes; what one
+            of them matches does not decay. Default: None, for "*vectors" and, if the model has
+            biases, gammas or betas of more axes, as `MultiHeadAttention` has, for these by name.
+
+    Raises:
+        TypeError, ValueError: If an argument is not what is said above, or `model` not built.
+
+    References:
+        He et al.: "Masked Autoencoders Are Scalable Vision Learners", arXiv 2111.06377, Table 9;
+        Clark, Luong, Le, Manning: "ELECTRA", arXiv 2003.10555, Appendix B; Devlin et al.: "BERT",
+        arXiv 1810.04805, and its code.
+    """
+    multipliers = multipliers_of_layers(model, checks.probability("layer_decay", layer_decay))
+    clipnorm = checks.positive("clipnorm", clipnorm)
+    rate = checks.number("weight_decay", weight_decay, least=0)
+    exclude = _biases_and_normalisations(model) if exclude is None else exclude
+    exclude = checks.patterns("exclude", exclude, SELECTORS)
+    return [
+        partial(keras.optimizers.Adam, _up_and_down(learning_rate, warm_up, steps)),
+        partial(wrappers.ClippedOptimizer, clipnorm=clipnorm, scope="global"),
+        partial(wrappers.DecoupledWeightDecay, rate=rate, exclude=exclude),
+        partial(wrappers.LearningRateMultipliers, multipliers=multipliers),
+    ]
+
+
+def _up_and_down(learning_rate: float, warm_up: float, steps: int) -> CosineDecay:
+    """Return a schedule that rises in a straight line, and falls along a cosine."""
+    learning_rate = checks.positive("learning_rate", learning_rate)
+    steps = checks.count("steps", steps)
+    share = checks.number("warm_up", warm_up, least=0, below=1)
+    warm_up_steps = min(round(share * steps), steps - 1)
+    if not warm_up_steps:
+        return CosineDecay(learning_rate, steps)
+    return CosineDecay(
+        0.0, steps - warm_up_steps, warmup_target=learning_rate, warmup_steps=warm_up_steps
+    )
+
+
+def _biases_and_normalisations(model: keras.Model) -> list[str]:
+    """Return patterns of them; names are among these where the number of axes does not tell."""
+    names = "(bias|gamma|beta)$"
+    larger = [one for one in model.trainable_variables if not matches(VECTORS, one)]
+    return [VECTORS, names] if any(matches(names, one) for one in larger) else [VECTORS]

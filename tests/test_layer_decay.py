@@ -137,6 +137,20 @@ def test_layers_of_one_name_in_different_models():
     assert {*stepwrap.layer_decay(told_apart).values()} == {1.0, 0.75}
 
 
+def test_multipliers_fit_a_model_that_was_loaded(tmp_path):
+    """In whose paths Keras leaves out the names of `Sequential` models."""
+    backbone = keras.Sequential([layers.Dense(4, name="a"), layers.GRU(3, name="gru")], name="body")
+    model = keras.Sequential([keras.Input((5, 4)), backbone, layers.Dense(1, name="out")])
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    before, after = model.trainable_variables, loaded.trainable_variables
+    assert [path_of(one) for one in before] != [path_of(one) for one in after]
+    found = stepwrap.layer_decay(model)
+    expected = [0.5625] * 2 + [0.75] * 3 + [1] * 2
+    assert [first_match(found, one, None) for one in before] == expected
+    assert [first_match(found, one, None) for one in after] == expected
+
+
 def test_layers_that_do_not_train_are_left_out():
     model = cases.model()
     model.get_layer("hidden").trainable = False

@@ -221,3 +221,157 @@ def test_a_wrong_argument_is_shown_in_the_text_of_the_preset(name):
     message, line, caret = str(caught.value).splitlines()
     assert f"`{name}` has no argument `rate`" in message and "'learning_rate'" in message
     assert line.index("rate=") == caret.index("^")
+
+
+# The one that needs a model.
+
+CosineDecay = keras.optimizers.schedules.CosineDecay
+
+
+def pretrained():
+    return keras.Sequential(
+        [
+            keras.Input((3,)),
+            keras.layers.Dense(4, name="first"),
+            keras.layers.LayerNormalization(name="norm"),
+            keras.layers.Dense(4, name="second"),
+            keras.layers.Dense(2, name="head"),
+        ]
+    )
+
+
+def finetune_by_hand(model, schedule, clipnorm, rate, exclude, decay):
+    return by_hand(
+        keras.optimizers.Adam(schedule),
+        ("clipped", {"clipnorm": clipnorm, "scope": "global"}),
+        ("decoupled_weight_decay", {"rate": rate, "exclude": exclude}),
+        ("learning_rate_multipliers", {"multipliers": stepwrap.layer_decay(model, decay)}),
+    )
+
+
+def test_finetune_equals_its_definition():
+    model = pretrained()
+    schedule = CosineDecay(0.0, 900, warmup_target=1e-4, warmup_steps=100)
+    made = finetune_by_hand(model, schedule, 1.0, 0.05, [stepwrap.VECTORS], 0.75)
+    assert text(presets.finetune(model, 1000)) == text(made)
+    assert text(stepwrap.parse(text(made))) == text(made)
+    schedule = CosineDecay(0.0, 8, warmup_target=0.01, warmup_steps=2)
+    made = finetune_by_hand(model, schedule, 0.5, 0.3, ["bias"], 0.5)
+    assert text(presets.finetune(model, 10, 0.01, 0.2, 0.5, 0.3, 0.5, "bias")) == text(made)
+
+
+@pytest.mark.parametrize(
+    ("steps", "warm_up", "schedule"),
+    [
+        (10, 0, CosineDecay(1e-4, 10)),
+        (1, 0.1, CosineDecay(1e-4, 1)),
+        (4, 0.1, CosineDecay(1e-4, 4)),
+        (4, 0.99, CosineDecay(0.0, 1, warmup_target=1e-4, warmup_steps=3)),
+    ],
+)
+def test_finetune_warms_up_in_whole_steps_and_leaves_one_for_the_decay(steps, warm_up, schedule):
+    leaf = stepwrap.core.stack.leaves(presets.finetune(pretrained(), steps, warm_up=warm_up))[0]
+    config = keras.optimizers.serialize(leaf)["config"]["learning_rate"]["config"]
+    assert config == schedule.get_config()
+
+
+def finetuned(weights, gradients, paths):
+    """What is written above `finetune`, over ten steps of which two are the warm-up."""
+    depths = {"head": 0, "second": 1, "norm": 2, "first": 2}
+    depths = [next(depth for name, depth in depths.items() if name in path) for path in paths]
+    m, v = ([np.zeros_like(weight) for weight in weights] for _ in range(2))
+    for t, of_step in enumerate(gradients):
+        rate = 0.01 * (t / 2 if t < 2 else (1 + np.cos(np.pi * (t - 2) / 8)) / 2)
+        norm = np.sqrt(sum(np.sum(gradient**2) for gradient in of_step))
+        for place, gradient in enumerate(of_step):
+            gradient = gradient / max(norm, 1.0)
+            m[place] = 0.9 * m[place] + 0.1 * gradient
+            v[place] = 0.999 * v[place] + 0.001 * gradient**2
+            corrected = np.sqrt(1 - 0.999 ** (t + 1)) / (1 - 0.9 ** (t + 1))
+            step = corrected * m[place] / (np.sqrt(v[place]) + 1e-7)
+            decay = 0.05 * weights[place] if "kernel" in paths[place] else 0.0
+            weights[place] = weights[place] - rate * 0.75 ** depths[place] * (step + decay)
+    return weights
+
+
+def test_finetune_does_what_its_formulas_say():
+    model = pretrained()
+    variables = model.trainable_variables
+    paths = [variable.path for variable in variables]
+    optimizer = presets.finetune(model, 10, learning_rate=0.01, warm_up=0.2)
+    weights = [value.astype("float64") for value in cases.values(variables)]
+    random = np.random.default_rng(0)
+    lengths = [0.01, 1, 5, 0.1, 1, 3, 0.5, 1, 1, 1]  # the norm is on both sides of 1
+    gradients = [
+        [length * random.normal(size=weight.shape) for weight in weights] for length in lengths
+    ]
+    for of_step in gradients:
+        tensors = [keras.ops.convert_to_tensor(one.astype("float32")) for one in of_step]
+        optimizer.apply(tensors, variables)
+    expected = finetuned(weights, gradients, paths)
+    for actual, one in zip(cases.values(variables), expected, strict=True):
+        np.testing.assert_allclose(actual, one, rtol=1e-5, atol=1e-6)
+
+
+def test_finetune_goes_on_as_it_was_when_the_model_is_loaded(tmp_path):
+    x, y = np.random.default_rng(0).normal(size=(2, 8, 3)).astype("float32")
+    model = pretrained()
+    model.compile(presets.finetune(model, 6, learning_rate=0.1), loss="mse")
+    model.fit(x, y[:, :2], batch_size=4, verbose=0, shuffle=False)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert text(loaded.optimizer) == text(model.optimizer)
+    for one in (model, loaded):
+        one.fit(x, y[:, :2], batch_size=4, verbose=0, shuffle=False)
+    for actual, expected in zip(loaded.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(actual, expected)
+
+
+def test_finetune_leaves_biases_of_more_axes_out_of_the_decay():
+    inputs = keras.Input((5, 4))
+    hidden = keras.layers.MultiHeadAttention(2, 2, name="attention")(inputs, inputs)
+    outputs = keras.layers.GRU(3, name="gru")(hidden)
+    model = keras.Model(inputs, outputs)
+    assert any("bias" in one.path and len(one.shape) == 2 for one in model.trainable_variables)
+    decay = presets.finetune(model, 10).inner_optimizer
+    decaying = [
+        one.path
+        for one in decay.selection_of(model.trainable_variables).of(model.trainable_variables)
+    ]
+    kernels = [one.path for one in model.trainable_variables if one.path.endswith("kernel")]
+    assert decaying == kernels and len(kernels) == 6
+
+
+def test_finetune_takes_the_arguments_of_its_parts():
+    described = text(presets.finetune(pretrained(), 10, beta_2=0.95, default=0.5))
+    assert "beta_2=0.95" in described and "default=0.5" in described
+    with pytest.raises(
+        TypeError, match=r"`finetune` has no argument `beta_3`\. Did you mean 'beta"
+    ):
+        presets.finetune(pretrained(), 10, beta_3=0.9)
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "error"),
+    [
+        ("model", "resnet", TypeError),
+        ("model", keras.Sequential([keras.layers.Dense(2)]), ValueError),
+        ("steps", 0, ValueError),
+        ("steps", 2.5, TypeError),
+        ("learning_rate", 0.0, ValueError),
+        ("learning_rate", SCHEDULE, TypeError),
+        ("warm_up", 1.0, ValueError),
+        ("warm_up", -0.1, ValueError),
+        ("layer_decay", 0.0, ValueError),
+        ("layer_decay", 1.1, ValueError),
+        ("weight_decay", -0.1, ValueError),
+        ("clipnorm", 0.0, ValueError),
+        ("clipnorm", float("nan"), ValueError),
+        ("exclude", "(", ValueError),
+        ("exclude", 3, TypeError),
+    ],
+)
+def test_finetune_refuses_what_it_cannot_use(argument, value, error):
+    arguments = {"model": pretrained(), "steps": 10, argument: value}
+    with pytest.raises(error, match=f"^`{argument}` must be .*Received"):
+        presets.finetune(**arguments)

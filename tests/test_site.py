@@ -150,6 +150,7 @@ def test_the_cost_of_a_wrapper_is_its_memory_and_the_medians_of_the_records():
         ("gradient_noise", "It keeps no copy of the model, beside"),
         ("radam", "It keeps 2 copies of the model; Adam keeps 2 copies"),
         ("ranger", "It keeps 3 copies of the model; Adam"),
+        ("finetune", "It keeps 2 copies of the model; Adam keeps 2 copies"),
         ("l2", "`NormalizedOptimizer`"),
         ("std", "No benchmark measures it yet."),
         ("step_monitor", ""),

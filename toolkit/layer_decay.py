@@ -31,6 +31,10 @@ def layer_decay(model: keras.Model, decay: float = 0.75, least: float = 0.0) -> 
     layers count in the order in which they were made. A weight that is used more than once, as one
     shared between layers, has the depth of the use that is nearest to the end.
 
+    A pattern is the name of a layer, such as "(^|/)dense/", for that stays in the paths when a
+    model is loaded, and the names of `Sequential` models around the layer do not. Where such names
+    do not tell layers of several depths apart, patterns have all of the path.
+
     Args:
         model: A model that is built. Layers that do not train at this moment are left out, and
             so are weights that the model has beside its layers.
@@ -62,13 +66,20 @@ def layer_decay(model: keras.Model, decay: float = 0.75, least: float = 0.0) -> 
             "`model` must be built, for its layers have no weights yet. Call `model.build(shape)`, "
             f"or the model on a batch. Received: model={model.name!r}."
         )
-    layers = [(max(least, decay**depth), weights) for depth, weights in _layers_by_depth(model)]
-    patterns = {_start_of(weights): multiplier for multiplier, weights in layers}
-    return patterns if _tells_apart(patterns, layers) else _by_whole_path(layers)
+    layers = _layers_by_depth(model)
+    multipliers = [(max(least, decay**depth), weights) for depth, _, weights in layers]
+    for pattern_of in (_name_of, _start_of):
+        patterns = {
+            pattern_of(name, weights): multiplier
+            for (_, name, weights), (multiplier, _) in zip(layers, multipliers, strict=True)
+        }
+        if _tells_apart(patterns, multipliers):
+            return patterns
+    return _by_whole_path(multipliers)
 
 
-def _layers_by_depth(model: keras.Model) -> list[tuple[int, list[Variable]]]:
-    """Return the weights of each layer with their depth, each once, from the last layer on."""
+def _layers_by_depth(model: keras.Model) -> list[tuple[int, str, list[Variable]]]:
+    """Return depth, name and weights of each layer, each weight once, from the last layer on."""
     uses, _ = _uses(model)
     depths: dict[Any, int] = {}
     for layer, depth in uses:
@@ -82,7 +93,7 @@ def _layers_by_depth(model: keras.Model) -> list[tuple[int, list[Variable]]]:
             depth = depths.pop(replicas.key(weight), None)
             if depth is not None:  # the first layer that has it
                 of_layer.setdefault(depth, []).append(weight)
-        layers += of_layer.items()
+        layers += [(depth, layer.name, weights) for depth, weights in of_layer.items()]
     return sorted(layers, key=lambda layer: layer[0])
 
 
@@ -112,7 +123,14 @@ def _calls(model: keras.Model) -> list[tuple[Any, list[int]]]:
     return [(layer, [place - 1] if place else []) for place, layer in enumerate(layers)]
 
 
-def _start_of(weights: Sequence[Variable]) -> str:
+def _name_of(layer: str, weights: Sequence[Variable]) -> str:
+    """Return a pattern of the layer's name, if the paths of its weights have it."""
+    pattern = f"(^|/){re.escape(layer)}/"
+    is_in_paths = all(re.search(pattern, path_of(weight)) for weight in weights)
+    return pattern if is_in_paths else _start_of(layer, weights)
+
+
+def _start_of(layer: str, weights: Sequence[Variable]) -> str:
     """Return a pattern of what the paths of a layer's weights begin with, up to the last slash."""
     folders = [path_of(weight).rpartition("/")[0] for weight in weights]
     common = posixpath.commonpath(folders) if all(folders) else ""

@@ -42,7 +42,7 @@ def memory(entry: Entry) -> str:
         copies = _catalogue_page().memory(entry.name)
         return f"**Memory.** {_kept(copies)}, beside what the optimizer inside keeps."
     if entry.kind in ("presets", "optimizers"):
-        own, adam = (_state(stepwrap.parse(text)) for text in (entry.name, "adam"))
+        own, adam = _state(entry.name), _state("adam")
         return f"**Memory.** {_kept(own)}; Adam keeps {_copies(adam)}."
     if entry.kind == "normalizers":
         return "**Memory.** A norm keeps nothing."
@@ -57,9 +57,12 @@ def _copies(number: float) -> str:
     return "one copy of the model" if number == 1 else f"{number:g} copies of the model"
 
 
-def _state(optimizer: keras.optimizers.Optimizer) -> float:
+def _state(name: str) -> float:
     """Return the size of an optimizer's whole state, in copies of a model of 10,000 weights."""
-    optimizer.build([keras.Variable(np.zeros((100, 100)), dtype="float32", name="kernel")])
+    model = keras.Sequential([keras.Input((100,)), keras.layers.Dense(100, use_bias=False)])
+    is_in_texts = name in stepwrap.optimizers.names()
+    optimizer = stepwrap.parse(name) if is_in_texts else getattr(stepwrap.presets, name)(model, 100)
+    optimizer.build(model.trainable_variables)
     return round(sum(np.prod(variable.shape) for variable in optimizer.variables) / 1e4, 2)
 
 

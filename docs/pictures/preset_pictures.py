@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import keras
 from matplotlib.figure import Figure
 
 import functions
+import stepwrap
 from paths import KERNEL, TWO_KERNELS, follow, minibatches
 from registry import picture
 from style import SLOW, side_by_side
@@ -63,4 +67,23 @@ def adamw_cautious() -> Figure:
         bowl,
         follow("adamw(0.3)", bowl, (-3, 2), 60),
         follow("adamw_cautious(0.3)", bowl, (-3, 2), 60),
+    )
+
+
+@picture("presets/finetune")
+def finetune() -> Figure:
+    """Return a picture of a line of minima, and a layer that is to change less than the other."""
+    valley = functions.line_of_minima(across=(-1.2, 2.6), upward=(-1.2, 2.6))
+    layers = [keras.layers.Dense(1, use_bias=False, name=f"layer_{number}") for number in (1, 2)]
+    model = keras.Sequential([keras.Input((1,)), *layers])
+    # What `follow` trains is of no model: its paths have no slash, as patterns of layers do.
+    stack = stepwrap.presets.finetune(model, 30, 0.2, multipliers={"layer_1": 0.25})
+    path = follow(stack, valley, (-0.8, -0.8), 30, TWO_KERNELS)
+    return side_by_side(
+        "AdamW changes both layers alike; fine-tuning begins with small steps, and changes the "
+        "layer that was trained before a quarter as much as the new one.",
+        valley,
+        follow("adamw(0.2)", valley, (-0.8, -0.8), 30, TWO_KERNELS),
+        dataclasses.replace(path, text="finetune(model, 30, 0.2, layer_decay=0.25)"),
+        labels=("weight of the layer trained before", "weight of the new layer"),
     )
