@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import functools
+import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
+from keras.src.backend.common import stateless_scope
 
 _OPTIMIZERS_OF_TORCH = "keras.src.backend.torch.optimizers."
 
@@ -230,6 +232,27 @@ def replace_reduction(optimizer: keras.optimizers.Optimizer, unless: Callable[[]
     optimizer._all_reduce_sum_gradients = lambda pairs: pairs if unless() else reduce(pairs)
 
 
+def in_stateless_scope() -> bool:
+    """Return whether values of variables are those of a `keras.StatelessScope`, which keeps writes.
+
+    `keras.src.backend.common.stateless_scope.in_stateless_scope`: since Keras 3.0.
+    """
+    return stateless_scope.in_stateless_scope()
+
+
+def held_values(variables: Sequence[keras.Variable]) -> list[Any]:
+    """Return the values of variables as PyTorch holds them, in place.
+
+    `_value`, which `value` returns after a dozen calls where there is no `keras.StatelessScope`:
+    since Keras 3.0. None there is a variable that has no value yet.
+    """
+    if stateless_scope.in_stateless_scope():
+        return [variable.value for variable in variables]
+    return [
+        variable.value if variable._value is None else variable._value for variable in variables
+    ]
+
+
 PARALLEL_UPDATE_STEP = "_parallel_update_step"
 
 
@@ -240,6 +263,80 @@ def parallel_update_step(optimizer: keras.optimizers.Optimizer) -> Callable | No
     writes to the weights past `assign`, `assign_add` and `assign_sub`.
     """
     return getattr(optimizer, PARALLEL_UPDATE_STEP, None)
+
+
+_UPDATED_IN_PARTS = ("Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "RMSprop")
+
+
+def replace_parallel_update_step(
+    optimizer: keras.optimizers.Optimizer, function: Callable[..., None]
+) -> None:
+    """Has a function of the optimizer and its arguments stand in for `_parallel_update_step`.
+
+    Only in an optimizer of Keras itself that treats every variable by itself, writes to nothing
+    else there, and makes tensors on the way: all those for PyTorch but Nadam, which counts its
+    updates, and SGD, which writes to its momentum and the weights alone. Since Keras 3.0.
+    """
+    of_keras = is_of_keras(optimizer) and type(optimizer).__name__ in _UPDATED_IN_PARTS
+    if of_keras and PARALLEL_UPDATE_STEP not in vars(optimizer):
+        setattr(optimizer, PARALLEL_UPDATE_STEP, types.MethodType(function, optimizer))
+
+
+def update_parts(
+    optimizer: keras.optimizers.Optimizer,
+    gradients: Sequence[Any],
+    variables: Sequence[Any],
+    learning_rate: Any,
+    elements: Sequence[slice] | None = None,
+) -> None:
+    """Does what `_parallel_update_step` of its class does, whatever stands in for it.
+
+    Args:
+        optimizer: One in which `replace_parallel_update_step` has replaced it.
+        gradients: The gradients.
+        variables: The variable of each gradient.
+        learning_rate: The learning rate.
+        elements: Which elements of each variable, flat, the gradients are of; all, if not given.
+    """
+    update = getattr(type(optimizer), PARALLEL_UPDATE_STEP)
+    if elements is None:
+        update(optimizer, gradients, variables, learning_rate)
+    else:
+        parts = [_Part(*pair) for pair in zip(variables, elements, strict=True)]
+        update(_OfParts(optimizer), gradients, parts, learning_rate)
+
+
+class _Part:
+    """Some elements of a variable, as what updates it reads and writes them."""
+
+    def __init__(self, variable: Any, elements: slice) -> None:
+        self.variable = variable
+        self.elements = elements
+        self.value = variable.value.view(-1)[elements]
+
+
+class _OfParts:
+    """An optimizer whose slots, which are lists of variables, are for parts as well."""
+
+    def __init__(self, optimizer: keras.optimizers.Optimizer) -> None:
+        self._optimizer = optimizer
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._optimizer, name)
+        return _SlotsOfParts(self._optimizer, value) if isinstance(value, list) else value
+
+    def _get_variable_index(self, part: _Part) -> _Part:
+        return part
+
+
+class _SlotsOfParts:
+    def __init__(self, optimizer: keras.optimizers.Optimizer, slots: Sequence[Any]) -> None:
+        self._optimizer = optimizer
+        self._slots = slots
+
+    def __getitem__(self, part: _Part) -> _Part:
+        slot = self._slots[variable_index(self._optimizer, part.variable)]
+        return _Part(slot, part.elements)
 
 
 VARIABLE_INDEX = "_get_variable_index"

@@ -35,25 +35,36 @@ class Batch:
         loss: Tensor | None,
     ) -> Self:
         """Return the step on these gradients, with the places that wrappers see."""
-        places = tuple(
+        places = [
             place
             for place, (gradient, variable) in enumerate(zip(gradients, variables, strict=True))
-            if gradient is not None and not is_overwritten(variable)
-        )
-        return cls(list(gradients), list(variables), places, loss)
+            # As `is_overwritten` has it, without a call for each.
+            if gradient is not None and not getattr(variable, "overwrite_with_gradient", False)
+        ]
+        return cls(list(gradients), list(variables), tuple(places), loss)
+
+    @property
+    def _all_are_seen(self) -> bool:
+        return self.places == tuple(range(len(self.variables)))  # `at` takes any order
 
     @property
     def seen(self) -> list[Tensor]:
         """Return the gradients that wrappers see."""
+        if self._all_are_seen:
+            return list(self.gradients)
         return [self.gradients[place] for place in self.places]
 
     @property
     def seen_variables(self) -> list[Variable]:
         """Return the variables of the gradients that wrappers see."""
+        if self._all_are_seen:
+            return list(self.variables)
         return [self.variables[place] for place in self.places]
 
     def replaced(self, seen: Sequence[Tensor]) -> Self:
         """Return the same step with other gradients in the places that wrappers see."""
+        if self._all_are_seen:
+            return type(self)(list(seen), self.variables, self.places, self.loss)
         gradients = list(self.gradients)
         for place, gradient in zip(self.places, seen, strict=True):
             gradients[place] = gradient

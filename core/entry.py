@@ -30,31 +30,28 @@ def enter(
     if not gradients:
         return
     variables = _variables_of_step(wrapper, gradients, variables)
+    forms = wrapper.known_forms.of(variables, lambda: _forms(wrapper, variables))
     if not wrapper.stands_inside:  # again, for attributes can be set at any time
         refusals.sees_true_gradients(type(wrapper).__name__, wrapper.inner_optimizer)
         refusals.decays_once(wrapper, wrapper.inner_optimizer)
-    given = Batch.of(gradients, variables, loss)
-    batch = given.replaced(
-        [
-            _true_gradient(wrapper, *pair)
-            for pair in zip(given.seen, given.seen_variables, strict=True)
-        ]
-    )
+    batch = _with_true_gradients(wrapper, Batch.of(gradients, variables, loss), forms)
+    given = batch.seen
     # Without the loss there may be a scaler of it outside, which looks for overflows on the first
     # replica alone.
     may_overflow = bool(batch.places) and loss is None and replicas.must_sum()
 
     def step(seen: list[Tensor], loss: Tensor | None) -> None:
-        whole = batch.replaced(seen)
-        whole = whole.carried_over(whole.gradients, loss)
+        whole = batch
+        if seen is not given or loss is not batch.loss:
+            whole = batch.carried_over(batch.replaced(seen).gradients, loss)
         if may_overflow:
             _step_if_finite(wrapper, whole)
         else:
             wrapper.step_on(whole)
 
-    if kernels.sizes_are_known(batch.seen):
+    if kernels.sizes_are_known(given):
         step = flow.compiled(step, wanted=lambda: wrapper.compiles_update)
-    replicas.once_summed(step, batch.seen, loss)
+    replicas.once_summed(step, given, loss)
 
 
 def _variables_of_step(
@@ -75,8 +72,26 @@ def _variables_of_step(
         )
     replicas.check_place(type(wrapper).__name__, variables[0])
     wrapper.build(variables)
-    keras_private.check_known(wrapper, variables)
     return variables
+
+
+def _forms(wrapper: Wrapper, variables: Sequence[Variable]) -> Sequence[Any]:
+    """Return the forms of variables that the wrapper was built with."""
+    keras_private.check_known(wrapper, variables)
+    return kernels.forms(variables)
+
+
+def _with_true_gradients(wrapper: Wrapper, batch: Batch, forms: Sequence[Any]) -> Batch:
+    """Return the step on what `_true_gradient` makes of the gradients."""
+    forms = [forms[place] for place in batch.places]
+    if wrapper.loss_scale_factor is None and kernels.have_forms(batch.seen, forms):
+        return batch
+    return batch.replaced(
+        [
+            _true_gradient(wrapper, *pair)
+            for pair in zip(batch.seen, batch.seen_variables, strict=True)
+        ]
+    )
 
 
 def _true_gradient(wrapper: Wrapper, gradient: Tensor, variable: Variable) -> Tensor:

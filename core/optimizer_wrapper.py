@@ -13,6 +13,7 @@ from ..backends import flow, keras_private, kernels, replicas
 from ..optimizers import old_names, text_form
 from ..optimizers.look_up import optimizer_of
 from ..optimizers.unknown_arguments import refuse_unknown_arguments
+from ..toolkit.kept import KeptFor
 from . import compilation, entry, refusals, shared_arguments, stack, step
 from .batch import Batch
 from .given_loss import GivenLoss
@@ -248,11 +249,13 @@ class OptimizerWrapper(
         self.only = only
         self.exclude = exclude
         self._loss = GivenLoss()
+        self.known_forms = KeptFor()
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Makes the state of the inner optimizer and of the wrapper; once is enough."""
         if self.built:
             return
+        self.known_forms.forget()
         variables = self.variables_to_build(variables)
         replicas.check_made_together(type(self).__name__, variables, self)
         if not self.inner_optimizer.built:
@@ -264,6 +267,7 @@ class OptimizerWrapper(
             member.stands_inside = True
         for leaf in stack.leaves(self.inner_optimizer):
             replicas.leave_sums_to_wrapper(leaf)
+            flow.save_memory(leaf)
         # Checkpoints of the backend follow attributes, not the list in which Keras'
         # MultiOptimizer keeps its parts: without these their state would be lost.
         for index, part in enumerate(getattr(self, "optimizers", ())):
@@ -331,7 +335,9 @@ class OptimizerWrapper(
         Returns:
             What the function returns, or zeros.
         """
-        variables = [*keras_private.built_variables(self), *self.variables]
+        variables = []
+        if flow.hands_variables_on:
+            variables = [*keras_private.built_variables(self), *self.variables]
         return flow.run_if(predicate, function, variables, *tensors, like=like)
 
     def write_steps(self, variables: Sequence[Variable], steps: Sequence[Tensor]) -> None:

@@ -64,7 +64,7 @@ def hand_over(optimizer: Optimizer, batch: Batch) -> None:
         optimizer.step_on(batch)
         return
     gradients = batch.gradients
-    if not hasattr(optimizer, "set_loss"):
+    if kernels.knows_rows and not hasattr(optimizer, "set_loss"):
         gradients = [kernels.slices(gradient) for gradient in gradients]
     if batch.loss is None:
         optimizer.apply(gradients, batch.variables)

@@ -12,6 +12,7 @@ from .batch import Batch, is_overwritten
 from .capture import proposed_steps
 
 Tensor = Any
+Variable = Any
 Wrapper = Any  # an OptimizerWrapper, which is made of this
 
 
@@ -28,9 +29,8 @@ def step_on(wrapper: Wrapper, batch: Batch) -> None:
     else:
         if wrapper.overrides("before_step"):
             wrapper.before_step(own.seen_variables)
-        transformed = wrapper.transform_gradients(own.seen, own.seen_variables)
-        checks.same_form(_named(wrapper, "transform_gradients"), transformed, own.seen, "gradient")
-        own = own.replaced(transformed)
+        if wrapper.overrides("transform_gradients"):
+            own = own.replaced(_transformed(wrapper, own.seen, own.seen_variables))
         if wrapper.takes_steps:
             steps = _steps(wrapper, own, batch.places)
             wrapper.write_steps(own.seen_variables, steps)
@@ -51,6 +51,14 @@ def run_inner(wrapper: Wrapper, batch: Batch) -> None:
         stack.hand_over(wrapper.inner_optimizer, batch)
 
 
+def _transformed(
+    wrapper: Wrapper, gradients: list[Tensor], variables: list[Variable]
+) -> list[Tensor]:
+    transformed = wrapper.transform_gradients(list(gradients), variables)
+    checks.same_form(_named(wrapper, "transform_gradients"), transformed, gradients, "gradient")
+    return transformed
+
+
 def _steps(wrapper: Wrapper, batch: Batch, all_places: tuple[int, ...]) -> list[Tensor]:
     """Return what the wrapper adds to the variables that it sees.
 
@@ -67,7 +75,8 @@ def _steps(wrapper: Wrapper, batch: Batch, all_places: tuple[int, ...]) -> list[
 
     steps = wrapper.take_steps(inner_steps, batch.seen, batch.seen_variables)
     hook = "take_steps" if wrapper.overrides("take_steps") else "transform_steps"
-    checks.same_form(_named(wrapper, hook), steps, batch.seen_variables, "variable")
+    # Of the variables' forms, which take longer to ask for.
+    checks.same_form(_named(wrapper, hook), steps, batch.seen, "variable")
     return steps
 
 

@@ -7,6 +7,7 @@ vector g with n elements. It returns the numbers of the blocks, one for each, as
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -123,9 +124,7 @@ def std(blocks: Sequence[Block]) -> Numbers:
 
 def root(square: Tensor) -> Tensor:
     """Return the square root, which at 0, too, has a finite derivative."""
-    positive = square > 0
-    one = ops.ones_like(square)
-    return ops.where(positive, ops.sqrt(ops.where(positive, square, one)), square)
+    return kernels.root(square)
 
 
 def middle(one: Tensor, other: Tensor) -> Tensor:
@@ -174,6 +173,7 @@ SMALL = {"float32": 2.0**-80, "float64": 2.0**-600}
 # numbers above the most could be lost.
 LEAST = {"float32": 2.0**-40, "float64": 2.0**-400}
 ZERO = {"float32": 0.0, "float64": 0.0}
+ONE = {"float32": 1.0, "float64": 1.0}
 MOST = {"float32": 2.0**100, "float64": 2.0**1000}
 
 
@@ -200,11 +200,15 @@ def measure(norm: Norm, blocks: Sequence[Block], down_to_zero: bool = False) -> 
     def table(values: dict[str, float]) -> Numbers:
         return kernels.numbers([values[dtype] for dtype in dtypes], blocks)
 
-    bounds = table(LEAST if down_to_zero else ZERO), table(MOST)
+    lowest = LEAST if down_to_zero else ZERO
+    bounds = ([values[dtype] for dtype in dtypes] for values in (lowest, MOST))
+    sound = kernels.all_within(norms, *bounds)
+    if sound is True:  # known by now, and nothing is to be scaled
+        return Measured(norms, table(ONE), unscaled=True)
     return _measured(
         norms,
-        kernels.all_hold(kernels.each(_is_within, norms, *bounds)),
-        lambda: kernels.each(_scale, norms, table(SMALL), *bounds),
+        sound,
+        lambda: kernels.each(_scale, norms, *map(table, (SMALL, lowest, MOST))),
         lambda scales: norm(kernels.scaled(blocks, scales)),
     )
 
@@ -230,11 +234,16 @@ def measure_units(
     def each(formula: Callable, *lists: Sequence[Tensor]) -> list[Tensor]:
         return list(map(formula, *lists))
 
-    bounds = table(LEAST if down_to_zero else ZERO), table(MOST)
+    lowest = LEAST if down_to_zero else ZERO
+    dtypes = [common_dtype([one]) for one in quantities]
+    bounds = ([values[dtype] for dtype in dtypes] for values in (lowest, MOST))
+    sound = kernels.units_within(quantities, *bounds)
+    if sound is True:
+        return Measured(quantities, [1.0] * len(quantities), unscaled=True)
     return _measured(
         quantities,
-        kernels.all_hold([ops.all(one) for one in each(_is_within, quantities, *bounds)]),
-        lambda: each(_scale, quantities, table(SMALL), *bounds),
+        sound,
+        lambda: each(_scale, quantities, *map(table, (SMALL, lowest, MOST))),
         lambda scales: [
             quantity(kernels.scaled_unless(False, [[tensor]], [scale])[0][0])
             for tensor, scale in zip(tensors, scales, strict=True)
@@ -252,12 +261,6 @@ def _measured(
     scales = choose_scales()
     norms = flow.cond(sound, lambda: plain, lambda: measure_scaled(scales))
     return Measured(norms, scales, sound)
-
-
-def _is_within(number: Tensor, least: Tensor, most: Tensor) -> Tensor:
-    """Return whether the magnitude is within the bounds; that of what is no number is not."""
-    magnitude = ops.abs(number)
-    return (magnitude >= least) & (magnitude <= most)
 
 
 def _scale(number: Tensor, small: Tensor, least: Tensor, most: Tensor) -> Tensor:
@@ -282,8 +285,11 @@ def widen(block: Block) -> Block:
 def common_dtype(block: Block) -> str:
     """Return float32, or float64 if a gradient of the block is float64."""
     # keras.backend.result_type knows no float64 on JAX and PyTorch.
-    dtypes = {keras.backend.standardize_dtype(gradient.dtype) for gradient in block}
+    dtypes = {_name_of(gradient.dtype) for gradient in block}
     return "float64" if "float64" in dtypes else "float32"
+
+
+_name_of = functools.cache(keras.backend.standardize_dtype)  # which compares texts
 
 
 BUILT_IN: dict[str, Norm] = {

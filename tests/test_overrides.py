@@ -83,6 +83,12 @@ def written(variables, write):
 # the samples, which calls the method of that name in one or several ways.
 KERNELS = {
     "dense": lambda k, s: [k.dense(one, s.variables()[1]) for one in (s.tensors[1], [[1, 2]])],
+    "forms": lambda k, s: len(k.forms(s.variables())) == len(SHAPES),
+    "have_forms": lambda k, s: [  # what the reference does not know
+        k.have_forms([[0.0]] * 3, k.forms(s.variables())),
+        k.have_forms(s.tensors[::-1], k.forms(s.variables())),
+        k.have_forms([ops.cast(one, "float64") for one in s.tensors], k.forms(s.variables())),
+    ],
     "is_sparse": lambda k, s: k.is_sparse(s.tensors[1]),
     "written_out": lambda k, s: k.written_out(s.tensors[1]),
     "slices": lambda k, s: k.slices(s.tensors[1]),
@@ -92,6 +98,52 @@ KERNELS = {
         k.all_finite([*s.scalars, ops.convert_to_tensor(np.nan, "float32")]),
     ],
     "all_hold": lambda k, s: [k.all_hold(s.choices), k.all_hold([s.yes, s.yes])],
+    "scalar": lambda k, s: [
+        ops.convert_to_tensor(k.scalar(value, "float32"))
+        for value in (
+            0.1,
+            3,
+            s.scalars[0],
+            keras.Variable(2.5),
+            keras.Variable(2, dtype="int32", trainable=False),
+        )
+    ],
+    "of_scalars": lambda k, s: [
+        ops.convert_to_tensor(one)
+        for one in k.of_scalars(
+            lambda numpy, one, other, counts: (
+                numpy.where(one > other, one, -other / 3),
+                numpy.isfinite(one / numpy.zeros_like(one)),
+                ~numpy.equal(one, other) & (other < 9),
+                numpy.stack([counts[0] + 1, numpy.sum(counts)]),
+            ),
+            s.scalars[0],
+            k.scalar(0.1, "float32"),
+            ops.convert_to_tensor([1, 2], "int32"),
+        )
+    ],
+    "times": lambda k, s: k.times(s.tensors, k.scalar(0.5, "float32")),
+    "all_within": lambda k, s: [
+        ops.convert_to_tensor(
+            k.all_within(k.numbers(values, s.blocks), [1.0] * len(s.blocks), [2.0] * len(s.blocks))
+        )
+        for values in ([1.0, -2.0, 1.5, 1.0], [1.0, 1.0, 2.5, 1.0], [0.5] * 4, [np.nan] * 4)
+    ],
+    "units_within": lambda k, s: [
+        ops.convert_to_tensor(
+            k.units_within([ops.convert_to_tensor(one) for one in values], [1.0] * 2, [2.0] * 2)
+        )
+        for values in (
+            ([[1.0, -2.0]], [1.5]),
+            ([[1.0, 2.5]], [1.5]),
+            ([[1.0, 0.0]], [1.5]),
+            ([[1.0, np.nan]], [1.5]),
+        )
+    ],
+    "root": lambda k, s: [
+        k.each(k.root, k.numbers(values, s.blocks))
+        for values in ([0.0, 4.0, 2.0, np.inf], [np.nan] * 4)
+    ],
     "numbers": lambda k, s: [
         k.numbers(s.scalars, s.blocks),
         k.numbers([1.5] * len(s.blocks), s.blocks),
@@ -150,6 +202,8 @@ KERNELS = {
     "downhill": lambda k, s: [
         k.downhill(s.tensors, s.others, 1e-3),
         k.downhill(s.not_finite(), s.opposed(), 1e-3),
+        k.downhill(s.tensors[:2], s.others[:2], 1e-3),  # where none is large
+        k.downhill(s.not_finite()[-1:], s.opposed()[-1:], 1e-3),
     ],
     "add": lambda k, s: written(s.variables(), lambda v: k.add(v, s.tensors)),
     "decay": lambda k, s: [
@@ -248,7 +302,7 @@ WRITE = (
     *("add", "add_up", "update_averages", "blend", "accumulate"),
     *("decay", "decay_towards", "decay_unless_growing"),
 )
-NOT_COMPILED = (*WRITE, "dense", "is_sparse", "sizes_are_known")
+NOT_COMPILED = (*WRITE, "dense", "scalar", "forms", "have_forms", "is_sparse", "sizes_are_known")
 
 
 @pytest.mark.parametrize("dtype", cases.others_long(ROUNDING, ["float32"]))
@@ -308,9 +362,19 @@ FLOW = {
     "of_here": lambda f: f.of_here([ops.ones(2), None])[0],
     "trace_of": lambda f: f.goes_on(f.trace_of(ops.ones(2))),
     "value": lambda f: [f.value(keras.Variable([1.0, 2.0])), f.value(ops.ones(2))],
+    "values": lambda f: f.values([keras.Variable([1.0, 2.0]), ops.ones(2)]),
     "copy": lambda f: changed(f.copy),
     "start_at": lambda f: changed(f.start_at),
     "snapshot": lambda f: changed(lambda variables, _: f.snapshot(variables)),
+    "assign": lambda f: changed(
+        lambda variables, others: (
+            [
+                f.assign(variable, np.array(value))
+                for variable, value in zip(variables, ([7.0, 8.0], 9.0), strict=True)
+            ]
+            and []
+        )
+    ),
     "read": lambda f: f.read(keras.Variable([1.0, 2.0])),
 }
 
@@ -320,6 +384,7 @@ OF_THE_BACKEND_ALONE = {
     "put_random_state": "test_checkpoint.py",
     "random_state": "test_checkpoint.py",
     "restore_unless": "test_backends.py",
+    "save_memory": "test_parts.py",
     "without_gradients": "test_evaluate_on_averages.py",
 }
 

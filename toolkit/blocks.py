@@ -6,7 +6,6 @@ The blocks of a layer are those of "Block-Normalized Gradient Method"
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -28,8 +27,9 @@ def transform(
     Gradients without elements are in no block, and stay as they are.
     """
     places = divide(scope, variables)
-    places = [[place for place in block if math.prod(gradients[place].shape)] for block in places]
-    places = [block for block in places if block]
+    if any(0 in gradient.shape for gradient in gradients):
+        filled = [[place for place in block if 0 not in gradients[place].shape] for block in places]
+        places = [block for block in filled if block]
     if not places:
         return list(gradients)
     transformed = list(gradients)

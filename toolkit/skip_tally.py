@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ..backends import flow
+from ..backends import flow, kernels
 
 Tensor = Any
 
@@ -48,12 +48,10 @@ class SkipTally:
 
     def count(self, **reasons: Tensor) -> None:
         """Counts a step, skipped if one of the reasons holds."""
-        skipped = ops.stack([ops.cast(reasons[name], "int32") for name in self._reasons])
-        self._skips.assign(self._skips + skipped)
-        now, most = ops.unstack(ops.convert_to_tensor(self._in_a_row))
-        any_skipped = ops.sum(skipped)
-        now = (now + 1) * any_skipped
-        self._in_a_row.assign(ops.stack([now, ops.where(now > most, now, most)]))
+        given = (reasons[name] for name in self._reasons)
+        skips, in_a_row = kernels.of_scalars(_counted, self._skips, self._in_a_row, *given)
+        flow.assign(self._skips, skips)
+        flow.assign(self._in_a_row, in_a_row)
 
     def total(self) -> Tensor:
         """Return how many steps were skipped."""
@@ -70,8 +68,11 @@ class SkipTally:
         Raises:
             StalledError: After `max_consecutive_skips` skipped steps in a row.
         """
-        counts, in_a_row = self.by_reason(), flow.read(self._in_a_row)
-        if counts is None or in_a_row is None or in_a_row[1] < self._most:
+        in_a_row = flow.read(self._in_a_row)
+        if in_a_row is None or in_a_row[1] < self._most:
+            return
+        counts = self.by_reason()
+        if counts is None:
             return
         self._in_a_row.assign(np.zeros(2))  # or training could not go on
         reasons = "; ".join(
@@ -82,3 +83,11 @@ class SkipTally:
             f"(max_consecutive_skips={self._most}). Since the start of training: {reasons}. "
             f"{self._remedy}"
         )
+
+
+def _counted(numpy: Any, skips: Tensor, in_a_row: Tensor, *reasons: Tensor) -> tuple[Tensor, ...]:
+    """Return the counts after a step that was skipped for one of the reasons, or for none."""
+    skipped = numpy.stack([numpy.where(reason, 1, 0) for reason in reasons])
+    now = (in_a_row[0] + 1) * numpy.sum(skipped)
+    most = numpy.where(now > in_a_row[1], now, in_a_row[1])
+    return skips + skipped, numpy.stack([now, most])

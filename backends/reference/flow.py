@@ -27,6 +27,9 @@ class Flow:
 
     # Conditionals.
 
+    hands_variables_on: bool = True
+    """Whether `run_if` needs to be given the variables that its function reads or writes."""
+
     def cond(self, predicate: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]) -> Any:
         """Return what one of two functions does that change no state, the other one not run."""
         return ops.cond(predicate, if_true, if_false)
@@ -93,6 +96,9 @@ class Flow:
 
     # The step of an optimizer.
 
+    def save_memory(self, optimizer: Any) -> None:
+        """Has an optimizer that is built need less memory in a step, to the same result."""
+
     def replaced(self, optimizer: Any, **methods: Callable) -> AbstractContextManager[None]:
         """Has other methods stand in for those of this one optimizer."""
         return assignments.replaced(optimizer, **methods)
@@ -122,6 +128,14 @@ class Flow:
     def value(self, variable: Any) -> Any:
         """Return the tensor that a variable holds on this replica, or a tensor as it is."""
         return variable.value if isinstance(variable, keras.Variable) else variable
+
+    def values(self, variables: Sequence[Any]) -> list[Any]:
+        """Return the tensors that several variables hold."""
+        return list(map(self.value, variables))
+
+    def assign(self, variable: Any, value: Any) -> None:
+        """Gives a variable of scalars another value, from `kernels.of_scalars`."""
+        variable.assign(value)
 
     def write(self, variable: Any, value: Any) -> None:
         """Gives the variable another value on this replica."""

@@ -40,8 +40,23 @@ class Kernels:
             raise TypeError("text is no number")
         return gradient if given == dtype else ops.cast(gradient, dtype)
 
+    def forms(self, variables: Sequence[Any]) -> list[Any]:
+        """Return for each variable what `have_forms` compares a gradient with."""
+        return [None] * len(variables)
+
+    def have_forms(self, gradients: Sequence[Any], forms: Sequence[Any]) -> bool:
+        """Return whether the gradients are known to be such as `dense` returns them already.
+
+        They are of the shapes of the variables that the forms are of, too. Here that is known of
+        none, and every single one is looked at.
+        """
+        return False
+
     # Sparse gradients: rows of a variable, along its first axis; all others are zero. Here there
     # are none: gradients are dense, or made so where they come in.
+
+    knows_rows: bool = False
+    """Whether there are any, or only dense gradients."""
 
     def is_sparse(self, gradient: Any) -> bool:
         """Return whether a gradient can be, or is, one for `rows`."""
@@ -76,6 +91,30 @@ class Kernels:
         """Return whether every boolean of a list, or of some blocks, is true."""
         return functools.reduce(ops.logical_and, conditions)
 
+    # Scalars, of which a rule is made: a formula is given what it computes with, which is
+    # `keras.ops` here, or NumPy where they are known in Python and that takes less time.
+
+    def scalar(self, value: Any, dtype: str) -> Any:
+        """Return a number, a tensor or a variable as a scalar of that dtype, for `of_scalars`."""
+        if isinstance(value, int | float):  # of which `ops.cast` would make a float32 first
+            return ops.convert_to_tensor(value, dtype)
+        return ops.cast(ops.convert_to_tensor(value), dtype)
+
+    def of_scalars(self, formula: Callable[..., Any], *scalars: Any) -> Any:
+        """Return formula(numpy, *scalars), where numpy has the functions that NumPy has, too.
+
+        Args:
+            formula: What computes with scalars, and vectors of them.
+            scalars: Variables, and tensors, also those that `scalar` has made.
+        """
+        return formula(ops, *map(ops.convert_to_tensor, scalars))
+
+    def root(self, square: Any) -> Any:
+        """Return the square root, which at 0, too, has a finite derivative."""
+        positive = square > 0
+        one = ops.ones_like(square)
+        return ops.where(positive, ops.sqrt(ops.where(positive, square, one)), square)
+
     # Blocks: lists of tensors of which each counts as one vector, with at least one element. The
     # numbers of blocks, one for each, in float32 or wider, are one tensor where a call for each
     # would take long, else a list, as here: compilers make slow code of many scalars put together.
@@ -87,6 +126,20 @@ class Kernels:
     def each(self, formula: Callable[..., Any], *numbers: Any) -> Any:
         """Return what the formula, of scalars, makes of the numbers of each block."""
         return list(map(formula, *numbers))
+
+    def all_within(self, numbers: Any, least: Sequence[float], most: Sequence[float]) -> Any:
+        """Return whether the magnitude of the number of each block is between two of a list's.
+
+        What is no number is not. It is a plain boolean only where it is known in Python.
+        """
+
+        return self.all_hold(list(map(_is_within, numbers, least, most)))
+
+    def units_within(
+        self, tensors: Sequence[Any], least: Sequence[float], most: Sequence[float]
+    ) -> Any:
+        """Return the same of all elements of each tensor."""
+        return self.all_hold(list(map(ops.all, map(_is_within, tensors, least, most))))
 
     def first(self, blocks: Sequence[Sequence[Any]]) -> Any:
         """Return the first element of each block."""
@@ -225,6 +278,10 @@ class Kernels:
             ops.where(accepted, _scaled(scale, tensor), ops.full_like(tensor, -0.0))
             for tensor in tensors
         ]
+
+    def times(self, tensors: Sequence[Any], factor: Any) -> list[Any]:
+        """Return the tensors times a scalar that `scalar` or `of_scalars` has made."""
+        return [tensor * ops.cast(factor, tensor.dtype) for tensor in tensors]
 
     def add_scaled(self, tensors: Sequence[Any], others: Sequence[Any], scale: float) -> list[Any]:
         """Return new tensors: tensor + scale · other."""
@@ -373,6 +430,11 @@ def scaled_by_part(step: Tensor, kept: Tensor, count: Tensor, least_kept: float)
 
 def _scaled(factor: Any, tensor: Tensor) -> Tensor:
     return ops.cast(ops.multiply(tensor, factor), tensor.dtype)
+
+
+def _is_within(number: Tensor, least: float, most: float) -> Tensor:
+    magnitude = ops.abs(number)
+    return (magnitude >= least) & (magnitude <= most)
 
 
 def _added(scalars: Sequence[Tensor]) -> Tensor:

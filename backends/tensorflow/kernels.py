@@ -31,6 +31,8 @@ class Kernels(reference.Kernels):
             gradient = tf.ensure_shape(gradient, variable.shape)
         return gradient
 
+    knows_rows = True
+
     def is_sparse(self, gradient: Any) -> bool:
         """Return whether it is an Embedding's, unless it is to be summed over replicas."""
         return isinstance(gradient, (tf.IndexedSlices, Rows)) and not several_replicas()

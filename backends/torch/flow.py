@@ -7,13 +7,18 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
+import keras
+import numpy as np
 import torch
 
 from .. import keras_private, reference
+from .parts import update_in_parts
 
 
 class Flow(reference.Flow):
     """Python's own conditionals, and variables that are written in place."""
+
+    hands_variables_on = False
 
     def cond(self, predicate: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]) -> Any:
         """Uses Python's own: Keras' adds text of its own to errors that come from inside."""
@@ -26,6 +31,11 @@ class Flow(reference.Flow):
     def without_gradients(self) -> AbstractContextManager:
         """Has PyTorch record nothing."""
         return torch.no_grad()
+
+    def save_memory(self, optimizer: Any) -> None:
+        """Has those of Keras that update all variables at once do it in parts."""
+        if keras_private.parallel_update_step(optimizer) is not None:
+            keras_private.replace_parallel_update_step(optimizer, update_in_parts)
 
     def captured(
         self, optimizer: Any, steps: dict[Any, Any], wanted: Container[Any] | None = None
@@ -45,12 +55,13 @@ class Flow(reference.Flow):
         The weights themselves stay in place, for other threads may be computing with them.
         """
 
-        def stand_in_of(variable: Any) -> Any:
+        def stand_in_of(variable: Any, value: Any) -> Any:
             is_wanted = wanted is None or self.replicas.local_key(variable) in wanted
-            return _StandIn(variable) if is_wanted else variable
+            return _StandIn(variable, value) if is_wanted else variable
 
         def update_zeros(gradients: Any, variables: Any, learning_rate: Any) -> None:
-            stand_ins = [stand_in_of(variable) for variable in variables]
+            values = self.values(variables)
+            stand_ins = [stand_in_of(*pair) for pair in zip(variables, values, strict=True)]
             index_of = keras_private.index_look_up(optimizer, _StandIn.for_which)
             with self.replaced(optimizer, **{keras_private.VARIABLE_INDEX: index_of}):
                 update(gradients, stand_ins, learning_rate)
@@ -61,19 +72,42 @@ class Flow(reference.Flow):
         with self.replaced(optimizer, **{keras_private.PARALLEL_UPDATE_STEP: update_zeros}):
             yield
 
+    def assign(self, variable: Any, value: Any) -> None:
+        """Writes numbers where they are, unless Keras keeps what is written beside."""
+        if torch.is_tensor(value) or keras_private.in_stateless_scope():
+            super().assign(variable, value)
+        elif np.ndim(value):
+            self.value(variable).detach().copy_(torch.from_numpy(value))
+        else:
+            self.value(variable).detach().fill_(value.item())
+
+    def value(self, variable: Any) -> Any:
+        """Asks Keras for no more than that."""
+        if isinstance(variable, keras.Variable):
+            [variable] = keras_private.held_values([variable])
+        return variable
+
+    def values(self, variables: Sequence[Any]) -> list[Any]:
+        """Return the tensors that variables hold, and tensors as they are."""
+        if any(map(torch.is_tensor, variables)):
+            return list(map(self.value, variables))
+        return keras_private.held_values(variables)
+
     @torch.no_grad()
     def copy(self, variables: Sequence[Any], sources: Sequence[Any]) -> None:
         """Copies all at once, in place."""
         if variables:
-            torch._foreach_copy_(list(map(self.value, variables)), list(map(self.value, sources)))
+            torch._foreach_copy_(self.values(variables), self.values(sources))
 
     def snapshot(self, variables: Sequence[Any]) -> list[Any]:
         """Leaves the parameters' gradients behind."""
-        return [variable.value.detach().clone() for variable in variables]
+        return [value.detach().clone() for value in self.values(variables)]
 
     def read(self, variable: Any) -> Any:
         """Has none where torch.compile is at work."""
-        return None if torch.compiler.is_compiling() else super().read(variable)
+        if torch.compiler.is_compiling():
+            return None
+        return self.value(variable).numpy(force=True).copy()
 
     def random_state(self) -> list[list[int]]:
         """Return those of the CPU, for data loaders and Dropout without a seed, and of each GPU."""
@@ -90,9 +124,9 @@ class Flow(reference.Flow):
 class _StandIn:
     """Zeros in the place of a variable's value; all else is the variable's."""
 
-    def __init__(self, variable: Any) -> None:
+    def __init__(self, variable: Any, value: Any) -> None:
         self._variable = variable
-        self.value = torch.zeros_like(variable.value)
+        self.value = torch.zeros_like(value)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._variable, name)

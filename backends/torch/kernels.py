@@ -29,6 +29,22 @@ class Kernels(reference.Kernels):
         dtype = self.flow.value(variable).dtype
         return (gradient.to_dense() if gradient.is_sparse else gradient).to(dtype)
 
+    def forms(self, variables: Sequence[Any]) -> list[Any]:
+        """Return shapes and dtypes."""
+        return [(value.shape, value.dtype) for value in self.flow.values(variables)]
+
+    def have_forms(self, gradients: Sequence[Any], forms: Sequence[Any]) -> bool:
+        """Looks at what PyTorch knows of them."""
+        for gradient, (shape, dtype) in zip(gradients, forms, strict=True):
+            if not (
+                type(gradient) is torch.Tensor
+                and gradient.dtype is dtype
+                and gradient.shape == shape
+                and gradient.layout is torch.strided
+            ):
+                return False
+        return True
+
     def all_finite(self, scalars: Any) -> Any:
         """Looks at all at once."""
         vector = scalars if torch.is_tensor(scalars) else _vector(scalars)
@@ -39,6 +55,28 @@ class Kernels(reference.Kernels):
         vector = conditions if torch.is_tensor(conditions) else torch.stack(list(conditions))
         return vector.all()
 
+    def scalar(self, value: Any, dtype: str) -> Any:
+        """Return one of NumPy."""
+        if torch.compiler.is_compiling():
+            return super().scalar(value, dtype)
+        value = self.flow.value(value)
+        return np.dtype(dtype).type(value.item() if torch.is_tensor(value) else value)
+
+    def of_scalars(self, formula: Callable[..., Any], *scalars: Any) -> Any:
+        """Computes in Python, where an operation of PyTorch takes ten times as long."""
+        if torch.compiler.is_compiling():
+            return super().of_scalars(formula, *scalars)
+        with np.errstate(all="ignore"):
+            return formula(np, *map(self._array, scalars))
+
+    def _array(self, scalars: Any) -> Any:
+        tensor = self.flow.value(scalars)
+        return tensor.numpy(force=True)[()] if torch.is_tensor(tensor) else tensor
+
+    def root(self, square: Any) -> Any:
+        """Takes no care of a derivative that nobody asks for."""
+        return super().root(square) if square.requires_grad else square.sqrt()
+
     # The numbers of blocks are a vector.
 
     def numbers(self, values: Sequence[Any], blocks: Sequence[Sequence[Any]]) -> Any:
@@ -47,11 +85,26 @@ class Kernels(reference.Kernels):
             return _vector(values)
         dtypes = {tensor.dtype for block in blocks for tensor in block}
         widest = functools.reduce(torch.promote_types, dtypes, torch.float32)
-        return torch.tensor(values, dtype=widest, device=blocks[0][0].device)
+        make = torch.tensor if torch.compiler.is_compiling() else _constants
+        return make(tuple(values), dtype=widest, device=blocks[0][0].device)
 
     def each(self, formula: Callable[..., Any], *numbers: Any) -> Any:
         """Calls it once, with vectors."""
         return formula(*numbers)
+
+    def all_within(self, numbers: Any, least: Sequence[float], most: Sequence[float]) -> Any:
+        """Looks in Python."""
+        pairs = zip(numbers.tolist(), least, most, strict=True)
+        return all(lowest <= abs(number) <= highest for number, lowest, highest in pairs)
+
+    def units_within(
+        self, tensors: Sequence[Any], least: Sequence[float], most: Sequence[float]
+    ) -> Any:
+        """Looks in Python at the ends of the range of magnitudes."""
+        magnitudes = torch._foreach_abs(list(tensors))
+        ends = _vector([end for one in magnitudes for end in torch.aminmax(one)]).tolist()
+        pairs = zip(ends[::2], ends[1::2], least, most, strict=True)
+        return all(first <= low and high <= last for low, high, first, last in pairs)
 
     def first(self, blocks: Sequence[Sequence[Any]]) -> Any:
         """Return a vector."""
@@ -92,7 +145,9 @@ class Kernels(reference.Kernels):
         return _of_blocks(torch.amin, ends, blocks)
 
     def _flat(self, blocks: Sequence[Sequence[Any]]) -> list[Any]:
-        return [tensor.reshape(-1) for tensor in self._all_of(blocks)]
+        return [
+            tensor if tensor.ndim == 1 else tensor.reshape(-1) for tensor in self._all_of(blocks)
+        ]
 
     def _all_of(self, blocks: Sequence[Sequence[Any]]) -> list[Any]:
         return [self._wide(tensor) for block in blocks for tensor in block]
@@ -125,6 +180,8 @@ class Kernels(reference.Kernels):
         choices = chosen.tolist()
         if not any(choices):
             return list(others)
+        if all(choices):
+            return self.scaled(blocks, factors)
         products = iter(self.scaled(list(itertools.compress(blocks, choices)), factors[chosen]))
         return [
             next(products) if choice else other
@@ -135,7 +192,15 @@ class Kernels(reference.Kernels):
         """Decides in Python, and multiplies all at once."""
         if not accepted:
             return [torch.full_like(tensor, -0.0) for tensor in tensors]
+        scale = torch.as_tensor(scale, device=tensors[0].device)
         return _as(torch._foreach_mul(list(map(self._wide, tensors)), scale), tensors)
+
+    def times(self, tensors: Sequence[Any], factor: Any) -> list[Any]:
+        """Multiplies all at once."""
+        factor = torch.as_tensor(factor, device=tensors[0].device)
+        if any(tensor.dtype != factor.dtype for tensor in tensors):
+            return super().times(tensors, factor)
+        return list(torch._foreach_mul(list(tensors), factor))
 
     @torch.no_grad()
     def add_scaled(self, tensors: Sequence[Any], others: Sequence[Any], scale: float) -> list[Any]:
@@ -147,15 +212,11 @@ class Kernels(reference.Kernels):
         self, steps: Sequence[Any], gradients: Sequence[Any], least_kept: float
     ) -> list[Any]:
         """Multiplies by 0 or 1, and selects only where products are not finite."""
-        results = [_empty_like(step) for step in steps]
-        counts, sums = [], []
-        for kept, step, gradient in _in_cache(results, steps, gradients):
-            torch.sign(step, out=kept).mul_(gradient)  # the product itself could underflow
-            counts.append(kept.lt_(0).sum(dtype=_wide_dtype(kept)))
-            sums.append(kept.mul_(step).sum())
+        keep = _kept_at_once if max(map(torch.Tensor.numel, steps)) <= PIECE else _kept_in_cache
+        results, counts, sums = keep(steps, gradients)
         scales = [
             step.numel() / (max(count, least_kept * step.numel()) or 1)
-            for step, count in zip(steps, _summed(counts, steps), strict=True)
+            for step, count in zip(steps, counts, strict=True)
         ]
         if self.all_finite(sums):
             torch._foreach_mul_(results, scales)
@@ -240,7 +301,7 @@ class Kernels(reference.Kernels):
         return values
 
     def _values(self, variables: Sequence[Any]) -> list[Any]:
-        return list(map(self.flow.value, variables))
+        return self.flow.values(variables)
 
     def _are_finite(self, tensors: Sequence[Any]) -> Any:
         """Return whether all elements are; no, too, where large ones have a sum that is not."""
@@ -295,8 +356,18 @@ def _of_blocks(reduce: Callable, scalars: Sequence[Any], blocks: Sequence[Sequen
 
 def _vector(scalars: Sequence[Any]) -> Any:
     """Return them in the widest of their dtypes."""
-    widest = functools.reduce(torch.promote_types, {scalar.dtype for scalar in scalars})
-    return torch.stack([scalar.to(widest) for scalar in scalars])
+    dtypes = {scalar.dtype for scalar in scalars}
+    if len(dtypes) > 1:
+        widest = functools.reduce(torch.promote_types, dtypes)
+        scalars = [scalar.to(widest) for scalar in scalars]
+    return torch.stack(list(scalars))
+
+
+@functools.lru_cache(maxsize=64)
+def _constants(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Any:
+    """Return a vector that nobody may write to, and that every mode of PyTorch can use."""
+    with torch.inference_mode(False):
+        return torch.tensor(values, dtype=dtype, device=device)
 
 
 def _wide_dtype(tensor: Any) -> torch.dtype:
@@ -337,6 +408,32 @@ def _in_cache(*lists: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
     """Yield the pieces of the tensors that stand in one place of the lists, place after place."""
     for tensors in zip(*lists, strict=True):
         yield from zip(*map(_pieces, tensors), strict=True)
+
+
+Kept = tuple[list[Any], list[float], list[Any]]
+
+
+def _kept_at_once(steps: Sequence[Any], gradients: Sequence[Any]) -> Kept:
+    """Return the elements of each step that are downhill, or 0, how many, and what shows overflows.
+
+    The last are sums.
+    """
+    results = torch._foreach_sign(list(steps))
+    torch._foreach_mul_(results, list(gradients))  # the product itself could underflow
+    counts = [kept.lt_(0).sum(dtype=_wide_dtype(kept)) for kept in results]
+    torch._foreach_mul_(results, list(steps))
+    return list(results), torch.stack(counts).tolist(), [kept.sum() for kept in results]
+
+
+def _kept_in_cache(steps: Sequence[Any], gradients: Sequence[Any]) -> Kept:
+    """Return the same, computed piece after piece."""
+    results = [_empty_like(step) for step in steps]
+    counts, sums = [], []
+    for kept, step, gradient in _in_cache(results, steps, gradients):
+        torch.sign(step, out=kept).mul_(gradient)
+        counts.append(kept.lt_(0).sum(dtype=_wide_dtype(kept)))
+        sums.append(kept.mul_(step).sum())
+    return results, _summed(counts, steps), sums
 
 
 def _summed(numbers: Sequence[Any], tensors: Sequence[Any]) -> list[float]:

@@ -109,7 +109,7 @@ class InnerAverage(GradientAverage):
 
 def _weight_so_far(decay: float, steps: Any, dtype: str) -> Tensor:
     """Return the weight of all gradients in an average that started at zero."""
-    return 1 - decay ** ops.cast(steps, dtype)
+    return kernels.of_scalars(lambda _, n: 1 - decay**n, kernels.scalar(steps, dtype))
 
 
 def keeps_average(optimizer: keras.optimizers.Optimizer, decay: float) -> bool:

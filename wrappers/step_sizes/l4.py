@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from keras import ops
 
@@ -14,7 +14,7 @@ from ...backends import flow, kernels
 from ...core import stack
 from ...core.optimizer_wrapper import OptimizerWrapper, Tensor, Variable
 from ...toolkit.skip_tally import SkipTally
-from ...toolkit.slots import scalar, scalar_dtype
+from ...toolkit.slots import scalar_dtype
 from ...toolkit.user_warning import warn_user
 from .gradient_average import InnerAverage, OwnAverage, keeps_average
 
@@ -27,6 +27,21 @@ SKIPS = {
 }
 
 LEAST_USUAL_FRACTION = 0.01  # learning rates are below, all that was published is above
+
+
+class _Decision(NamedTuple):
+    """What a step comes to."""
+
+    moves: Tensor
+    scale: Tensor
+    learning_rate_used: Tensor
+    min_loss: Tensor
+    losses_seen: Tensor
+    skips: dict[str, Tensor]
+
+
+def _are_finite(numpy: Any, one: Tensor, other: Tensor) -> Tensor:
+    return numpy.isfinite(one) & numpy.isfinite(other)
 
 
 class L4(OptimizerWrapper, abc.ABC):
@@ -132,7 +147,7 @@ class L4(OptimizerWrapper, abc.ABC):
                 f"`stepwrap.LossScaleOptimizer({type(self).__name__}(...))`. Inside a "
                 "MultiOptimizer, which does so too: put `stepwrap.OptimizerWrapper` around that."
             )
-        return scalar(self.loss, self._scalar_dtype)
+        return kernels.scalar(self.loss, self._scalar_dtype)
 
     # One step.
 
@@ -144,7 +159,7 @@ class L4(OptimizerWrapper, abc.ABC):
     ) -> list[Tensor]:
         """Return the inner optimizer's steps, rescaled; zeros where no step is safe."""
         self.gradient_average.check()
-        loss = self._given_loss() - self.loss_floor
+        loss = self._given_loss()
         inner_learning_rate = self._inner_learning_rate()
         # Now: it can be set on the inner optimizer at any time.
         weights = variables if stack.decays_weights(self.inner_optimizer) else []
@@ -152,61 +167,80 @@ class L4(OptimizerWrapper, abc.ABC):
 
         def propose(gradients: list[Tensor]) -> list[Tensor]:
             steps, averages, correction = self.propose(inner_steps, gradients, variables)
-            return [*steps, -kernels.dot(averages, steps) / (correction * inner_learning_rate)]
+            return [*steps, kernels.dot(averages, steps), correction]
 
         # Known before any state is written. The squares, too, for inner optimizers average them.
         squares = kernels.dot(gradients, gradients)
-        sound = kernels.all_finite([loss, squares])
-        like = [*variables, self._min_loss]
-        *steps, slope = self.run_if(sound, propose, gradients, like=like)  # g̃ᵀv
+        sound = kernels.of_scalars(_are_finite, loss, squares)
+        like = [*variables, self._min_loss, self._min_loss]
+        *steps, product, correction = self.run_if(sound, propose, gradients, like=like)
 
-        min_loss = self._lowest_of(loss)
+        decision = kernels.of_scalars(
+            self._decide,
+            *(loss, squares, product, correction, inner_learning_rate),
+            *(self._min_loss, self._losses_seen),
+        )
+        flow.assign(self._min_loss, decision.min_loss)
+        flow.assign(self._losses_seen, decision.losses_seen)
+        flow.restore_unless(decision.moves, weights, weights_before)
+        flow.assign(self._learning_rate_used, decision.learning_rate_used)
+        self._tally.count(**decision.skips)
+        self.check_progress()
+        return kernels.scaled_or_zero(decision.moves, steps, decision.scale)
+
+    def _decide(
+        self,
+        numpy: Any,
+        loss: Tensor,
+        squares: Tensor,
+        product: Tensor,
+        correction: Tensor,
+        inner_learning_rate: Tensor,
+        min_loss_before: Tensor,
+        losses_seen: Tensor,
+    ) -> _Decision:
+        """Return what the rule comes to, as `kernels.of_scalars` calls it."""
+        zero = numpy.zeros_like(loss)
+        slope = -product / (correction * inner_learning_rate)  # g̃ᵀv
+        loss = loss - self.loss_floor
+        min_loss = numpy.where(loss < min_loss_before, loss, min_loss_before)
+        min_loss = numpy.where(numpy.equal(losses_seen, 0), self.init_factor * loss, min_loss)
         gap = loss - self.minloss_factor * min_loss
-        learning_rate = self._learning_rate_for(gap, slope)
+
+        descent = numpy.where(slope > 0, slope, numpy.ones_like(slope))
+        learning_rate = self.fraction * gap / (descent + self.epsilon)
+        if self.max_learning_rate is not None:
+            cap = numpy.full_like(learning_rate, self.max_learning_rate)
+            learning_rate = numpy.where(learning_rate > cap, cap, learning_rate)
         scale = learning_rate / inner_learning_rate
-        finite = sound & kernels.all_finite([slope, scale])
+
+        finite = _are_finite(numpy, loss, squares) & _are_finite(numpy, slope, scale)
         above_floor, descends = loss >= 0, slope > 0
         moves = finite & above_floor & descends & (gap > 0)
-        at_rest = ops.equal(squares, 0)  # as where the last bit of a loss is fitted: no fault
-
-        self._remember(min_loss, finite & above_floor)
-        flow.restore_unless(moves, weights, weights_before)
-        zero = ops.zeros_like(learning_rate)
-        self._learning_rate_used.assign(ops.where(moves, learning_rate, zero))
-        self._tally.count(
-            not_finite=~finite,
-            below_floor=finite & ~above_floor,
-            no_descent=finite & (gap > 0) & ~descends & ~at_rest,
-            no_gap=finite & (loss > 0) & ~(gap > 0),
-        )
-        self.check_progress()
-        return kernels.scaled_or_zero(moves, steps, scale)
-
-    def _lowest_of(self, loss: Tensor) -> Tensor:
-        """Return min_loss as this step takes it."""
-        lowest = ops.where(loss < self.min_loss, loss, self.min_loss)
-        return ops.where(ops.equal(self._losses_seen, 0), self.init_factor * loss, lowest)
-
-    def _learning_rate_for(self, gap: Tensor, slope: Tensor) -> Tensor:
-        """Return η, where the slope leads downhill."""
-        slope = ops.where(slope > 0, slope, ops.ones_like(slope))
-        learning_rate = self.fraction * gap / (slope + self.epsilon)
-        if self.max_learning_rate is None:
-            return learning_rate
-        cap = ops.full_like(learning_rate, self.max_learning_rate)
-        return ops.where(learning_rate > cap, cap, learning_rate)
-
-    def _remember(self, min_loss: Tensor, counts: Tensor) -> None:
-        """Keeps min_loss for the next step, if the loss counts."""
+        at_rest = numpy.equal(squares, 0)  # as where the last bit of a loss is fitted: no fault
+        counts = finite & above_floor
         forgetting = 1 + 1 / self.minloss_forget_time
-        self._min_loss.assign(ops.where(counts, forgetting * min_loss, self.min_loss))
-        self._losses_seen.assign(self._losses_seen + ops.cast(counts, "int32"))
+        return _Decision(
+            moves=moves,
+            scale=scale,
+            learning_rate_used=numpy.where(moves, learning_rate, zero),
+            min_loss=numpy.where(counts, forgetting * min_loss, min_loss_before),
+            losses_seen=losses_seen + numpy.where(counts, 1, 0),
+            skips={
+                "not_finite": ~finite,
+                "below_floor": finite & ~above_floor,
+                "no_descent": finite & (gap > 0) & ~descends & ~at_rest,
+                "no_gap": finite & (loss > 0) & ~(gap > 0),
+            },
+        )
 
     def _inner_learning_rate(self) -> Tensor:
         """Return the factor of the inner optimizer's direction; 1 where it does not say."""
         rate = getattr(self.inner_optimizer, "learning_rate", 1.0)
-        rate = ops.cast(ops.convert_to_tensor(rate), self._scalar_dtype)
-        return ops.where(ops.equal(rate, 0), ops.ones_like(rate), rate)
+        return kernels.of_scalars(
+            lambda numpy, rate: numpy.where(numpy.equal(rate, 0), numpy.ones_like(rate), rate),
+            kernels.scalar(rate, self._scalar_dtype),
+        )
 
     # The inner optimizer's learning rate.
 

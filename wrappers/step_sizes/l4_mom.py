@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
-from keras import ops
 
+from ...backends import kernels
 from ...core.optimizer_wrapper import Tensor, Variable
 from ...optimizers.catalogue import base_optimizer
 from .arguments import with_arguments_of_rule
@@ -50,5 +50,4 @@ class L4Mom(L4):
     ) -> tuple[list[Tensor], list[Tensor], Tensor]:
         """Return the steps along the averaged gradient."""
         averages, correction = self.gradient_average.update(gradients, variables)
-        direction = [average * ops.cast(1 / correction, average.dtype) for average in averages]
-        return inner_steps(direction), averages, correction
+        return inner_steps(kernels.times(averages, 1 / correction)), averages, correction
