@@ -133,7 +133,7 @@ def test_the_demo_trains_six_stacks_and_continues_a_saved_model(here):
 @pytest.mark.parametrize("how", ["SIGINT", "SIGKILL"])
 def test_interrupted_it_goes_on_with_what_is_missing(how, here):
     how = getattr(signal, how)
-    arguments = ["compare", "sgd", "adam", "--epochs", "60", "--seeds", "2"]
+    arguments = ["compare", "sgd", "adam", "--epochs", "20", "--seeds", "2"]
     records = here / "output" / "compare" / "records"
     process = started(*arguments, "--jobs", "2")
     while not list(records.glob("*.npz")) and process.poll() is None:
