@@ -351,7 +351,7 @@ def text_model(optimizer, as_embedding, run_eagerly=False, jit_compile=False, ca
 # Compiling is slow: where all wrappers do the same to slices, some stand for all.
 GRAPH, XLA, EAGER = {}, {"jit_compile": True}, {"run_eagerly": True}
 MODES = [
-    # The multipliers of the example are of other variables in the two models, for their names differ.
+    # The example multiplies by name, and the variables of the two models have other names.
     *((name, GRAPH) for name in WRAPPERS if name != "learning_rate_multipliers"),
     *((name, XLA) for name in ("normalized", "gradient_accumulation", "stack_of_steps")),
 ]
