@@ -128,10 +128,10 @@ def is_there(mode: str) -> bool:
 
 
 def missing_peers(modes: Sequence[str]) -> list[str]:
-    """A line for each package of peers that these modes lack."""
+    """Return a line for each package of peers that these modes lack."""
     backends = {MODES[mode].backend for mode in modes}
     return [
-        f"{module} is left out: it is not installed. pip install {package}"
+        f"{module} is left out: the package {package} is not installed."
         for backend, modules in PEERS.items()
         if backend in backends
         for module, package in modules.items()

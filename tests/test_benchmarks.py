@@ -255,7 +255,7 @@ def test_packages_of_peers_that_are_missing_are_named(monkeypatch):
     monkeypatch.setattr(bench.importlib.util, "find_spec", lambda name: None)
     lines = bench.missing_peers(["torch", "tensorflow"])
     assert [line.partition(" ")[0] for line in lines] == ["pytorch_optimizer", "momo"]
-    assert lines[1] == "momo is left out: it is not installed. pip install momo-opt"
+    assert lines[1] == "momo is left out: the package momo-opt is not installed."
 
 
 def test_size_of_counts_bytes():
