@@ -97,7 +97,7 @@ def seed(argument: str, value: Any) -> int | None:
 
 
 def flag(argument: str, value: Any) -> bool:
-    """True or False."""
+    """Return a value that is True or False."""
     if not isinstance(value, bool):
         raise TypeError(
             f"`{argument}` must be True or False. "
@@ -119,7 +119,7 @@ def count(argument: str, value: Any, *, least: int = 1) -> int:
 
 
 def patterns(argument: str, value: Any, selectors: Sequence[str] = ()) -> list[str]:
-    """Regular expressions, or words that stand for something else; one makes a list of one."""
+    """Return a list of regular expressions, or of words that stand for something else."""
     words = "".join(f" {selector!r}," for selector in selectors)
     wanted = f"`{argument}` must be a regular expression, such as 'bias',{words} or a list of them."
     given = [value] if isinstance(value, str) else value
@@ -145,7 +145,7 @@ def by_pattern(
     check: Callable[[str, Any], Any],
     selectors: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """A dictionary of patterns, see `patterns`, and what `check`, of a name and a value, accepts.
+    """Return a dictionary of `patterns` and what `check`, of a name and a value, accepts.
 
     Args:
         argument: The name of the argument.
@@ -200,7 +200,7 @@ def loss(value: Any) -> Any:
 
 
 def function(argument: str, value: Any) -> Any:
-    """Anything that can be called."""
+    """Return a value that can be called."""
     if not callable(value):
         raise TypeError(
             f"`{argument}` must be a function of a gradient tensor. "

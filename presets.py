@@ -215,7 +215,7 @@ def finetune(
     clipnorm: float = 1.0,
     exclude: str | Sequence[str] | None = None,
 ) -> Parts:
-    """AdamW for a pre-trained model: warm-up, cosine decay, earlier layers more slowly, clipping.
+    """Return AdamW for a pre-trained model, with warm-up, cosine, layer decay and clipping.
 
         adam(cosine_decay(0.0, steps - warm_up_steps, warmup_target=learning_rate,
                           warmup_steps=warm_up_steps))

@@ -139,7 +139,7 @@ def variable_index(optimizer: keras.optimizers.Optimizer, variable: Any) -> int:
 
 
 def slots_of(optimizer: keras.optimizers.Optimizer, variable: Any) -> list[Any]:
-    """The state that an optimizer keeps for one of the variables that it was built with.
+    """Return the state that an optimizer keeps for one of the variables that it was built with.
 
     Optimizers have lists with a state variable for each variable, in the order of these, and None
     where there is none: all of Keras' since 3.0. Averages of the weights are no such state.
@@ -355,7 +355,7 @@ def index_look_up(
 
 
 def weight_decay_of(optimizer: keras.optimizers.Optimizer, variable: Any) -> float | None:
-    """The rate at which an optimizer decays a variable beside its step; None if it does not.
+    """Return the rate at which an optimizer decays a variable beside its step, or None.
 
     `_use_weight_decay(variable)`, which knows what `exclude_from_weight_decay` was given, and
     `_should_use_adamw(variable)` of Muon, which has two rates: since Keras 3.0, and where there is
@@ -385,7 +385,7 @@ def replace_weight_decay(
 
 
 def graph_of(model: keras.Model) -> list[tuple[Any, list[int]]] | None:
-    """The calls in a functional model, each with the places of those that take its output.
+    """Return the calls in a functional model, each with the places of those that take its output.
 
     What comes later in the list stands nearer to the inputs. `_nodes_by_depth`, and a node's
     `operation`, `parent_nodes` and `is_input`: since Keras 3.0.

@@ -98,7 +98,7 @@ def first_step(model: str, stack: str) -> float:
 
 
 def dense(layers: int = 100) -> tuple[Any, tuple[int, ...]]:
-    """Many small variables, and the shape of an input."""
+    """Return a network of many small variables, and the shape of an input."""
     import keras
 
     hidden = [keras.layers.Dense(32, "relu") for _ in range(layers)]

@@ -92,7 +92,7 @@ class Problem:
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
-        """Of the kernels and biases."""
+        """Return the shapes of the kernels and biases."""
         return [
             shape
             for rows, columns in itertools.pairwise(SIZES[self.size])
@@ -101,11 +101,11 @@ class Problem:
 
     @property
     def weights(self) -> int:
-        """How many there are."""
+        """Return how many weights there are."""
         return sum(math.prod(shape) for shape in self.shapes)
 
     def variables(self) -> list[Any]:
-        """New ones, as large as those of trained networks."""
+        """Return new variables, as large as those of trained networks."""
         import keras
 
         return [
@@ -114,12 +114,12 @@ class Problem:
 
     @functools.cached_property
     def gradients(self) -> list[Any]:
-        """The same tensors for everyone: nobody writes to them."""
+        """Return the same tensors for everyone: nobody writes to them."""
         return [self._tensor(shape) for shape in self.shapes]
 
     @functools.cached_property
     def loss(self) -> Any:
-        """That the gradients are of."""
+        """Return the loss that the gradients are of."""
         import keras
 
         return keras.ops.convert_to_tensor(1.0)
@@ -131,7 +131,7 @@ class Problem:
         return tuple(self._tensor((BATCH_SIZE, width)) for width in (widths[0], widths[-1]))
 
     def model(self, optimizer: Any) -> Any:
-        """A ReLU network, ready to train."""
+        """Return a ReLU network, ready to train."""
         import keras
 
         first, *hidden, last = SIZES[self.size]
@@ -153,7 +153,7 @@ class Problem:
 
 
 def random_numbers(shape: tuple[int, ...]) -> np.ndarray:
-    """The same each time."""
+    """Return numbers that are the same each time."""
     return np.random.default_rng(0).standard_normal(shape, "float32")
 
 
@@ -171,7 +171,7 @@ class Step:
 
 
 def step_of(text: str, problem: Problem) -> Step:
-    """The step of an optimizer, as Keras' own trainers do it."""
+    """Return the step of an optimizer, as Keras' own trainers do it."""
     import keras
 
     import stepwrap
@@ -188,7 +188,7 @@ def step_of(text: str, problem: Problem) -> Step:
 
 
 def _built(optimizer: Any, problem: Problem) -> tuple[list[Any], dict[str, Any]]:
-    """The variables, and the loss for an optimizer that takes one."""
+    """Return the variables, and the loss for an optimizer that takes one."""
     import stepwrap
 
     variables = problem.variables()
@@ -294,7 +294,7 @@ def in_turn(steps: Sequence[Step], cycle: int, rounds: int) -> list[np.ndarray]:
 
 
 def records(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """A record for every optimizer at every size, dtype and kind."""
+    """Return a record for every optimizer at every size, dtype and kind."""
     chosen = texts(options.stacks)
     for kind, size, dtype in itertools.product(options.kinds, options.sizes, options.dtypes):
         problem = Problem(size, kind, dtype)
@@ -333,7 +333,7 @@ def _record(
 
 
 def texts(patterns: Sequence[str] | None) -> list[str]:
-    """The optimizers; of patterns, those that match, of the whole catalogue of wrappers."""
+    """Return the optimizers as texts; of patterns, those of the whole catalogue that match."""
     import stepwrap
 
     usual = [ADAM, *(text for text in NUMBERS if text not in (ADAM, MOMENTUM))]
@@ -362,12 +362,12 @@ def _example(name: str) -> str:
 
 
 def quartiles(values: np.ndarray) -> list[float]:
-    """First quartile, median and third quartile, to four digits."""
+    """Return the first quartile, median and third quartile, to four digits."""
     return [float(f"{value:.4g}") for value in np.percentile(values, (25, 50, 75))]
 
 
 def bytes_per_second() -> float:
-    """How fast the device reads and writes its memory: that of a copy, negated on the way."""
+    """Return how fast the device reads and writes its memory, by a copy that is negated."""
     import keras
 
     values = keras.ops.ones((COPIED // 4,), "float32")
@@ -390,7 +390,7 @@ def bytes_per_second() -> float:
 
 
 def device() -> str | None:
-    """What the GPU is called; None where there is none."""
+    """Return the name of the GPU, or None where there is none."""
     import keras
 
     if keras.backend.backend() == "jax":
@@ -403,7 +403,7 @@ def device() -> str | None:
 
 
 def about(backend: str) -> dict[str, Any]:
-    """The device and the versions."""
+    """Return the device and the versions."""
     packages = ("stepwrap", "keras", "numpy", backend)
     return {
         "backend": backend,
@@ -415,7 +415,7 @@ def about(backend: str) -> dict[str, Any]:
 
 
 def tables(result: Mapping[str, Any]) -> str:
-    """All ratios, with quartiles, and how near the bare steps are to the speed of the memory."""
+    """Return all ratios with quartiles, and how near bare steps are to the memory's speed."""
     facts, found = result["about"], result["records"]
     versions = ", ".join(f"{name} {value}" for name, value in facts.items())
     parts = [

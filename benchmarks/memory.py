@@ -19,7 +19,7 @@ PROCESS = pathlib.Path("/proc/self")
 
 
 def records(cell: Cell) -> list[dict[str, Any]]:
-    """For every variant its state and its temporary memory, both over those of what it wraps."""
+    """Return each variant's state and temporary memory, both over those of what it wraps."""
     workload = Workload(cell.size, "step", MODES[cell.mode].compiled)
     known, chosen = variants.known(), variants.chosen(cell.variants)
     wanted = dict.fromkeys(name for variant in chosen for name in (variant.bases[0], variant.name))
@@ -51,7 +51,7 @@ def records(cell: Cell) -> list[dict[str, Any]]:
 
 
 def peak(record: Mapping[str, Any]) -> float:
-    """All that is there at the peak of a step: weights and gradients, too."""
+    """Return all that is there at the peak of a step: weights and gradients, too."""
     return 2 + record["state"] + record["temporary"]
 
 
@@ -69,7 +69,7 @@ def temporary_bytes(step: Step, cycle: int) -> int | None:
 
 
 def _tensorflow_peak(run: Callable[[], Any]) -> int:
-    """From the allocator's own count: what is freed, it keeps from the system."""
+    """Return the peak by the allocator's own count, for it keeps what is freed from the system."""
     import tensorflow as tf
 
     memory = tf.config.experimental

@@ -19,7 +19,7 @@ BARE = "optax.adam"
 
 
 def variants() -> list[Variant]:
-    """optax's own Adam, and what stands before or around it."""
+    """Return optax's own Adam, and what stands before or around it."""
     return [
         Variant(BARE, "peers", functools.partial(_step, lambda inner: inner)),
         _before(

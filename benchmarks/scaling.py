@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def points(mode: str, axis: str, amount: int, size: str) -> list[dict[str, Any]]:
-    """The records of one place on an axis, from a process of its own.
+    """Return the records of one place on an axis, from a process of its own.
 
     The first step of the first optimizer of a process warms the backend up, too: that of the bare
     one is of a second instance.
@@ -93,14 +93,14 @@ def _place(record: Record) -> tuple[Any, ...]:
 
 
 def write(found: Sequence[Record], folder: pathlib.Path) -> None:
-    """The records and the table."""
+    """Writes the records and the table."""
     lines = ",\n".join(map(json.dumps, found))
     (folder / "scaling.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
     (folder / "scaling_table.md").write_text(table(found), encoding="utf-8")
 
 
 def draw(found: Sequence[Record], folder: pathlib.Path) -> None:
-    """The picture."""
+    """Draws the picture."""
     figure = figure_of(found)
     figure.savefig(folder / "scaling.png")
     with matplotlib.rc_context({"svg.hashsalt": "scaling"}):  # else identifiers would change
@@ -108,7 +108,7 @@ def draw(found: Sequence[Record], folder: pathlib.Path) -> None:
 
 
 def table(found: Sequence[Record]) -> str:
-    """The cost of one weight or variable, wherever it was measured."""
+    """Return the cost of one weight or variable, wherever it was measured."""
     parts = []
     for axis, seconds, unit, title in SHOWN.values():
         of_axis = [record for record in found if record["axis"] == axis]
@@ -131,7 +131,10 @@ def table(found: Sequence[Record]) -> str:
 
 
 def figure_of(found: Sequence[Record]) -> Figure:
-    """A row for each mode, a column for each cost; where a line is level, cost is in proportion."""
+    """Return a figure with a row for each mode and a column for each cost.
+
+    Where a line is level, cost is in proportion.
+    """
     modes = [mode for mode in MODES if any(record["mode"] == mode for record in found)]
     figure = Figure(figsize=(11.5, 2.6 * max(len(modes), 1) + 0.8), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)

@@ -57,7 +57,7 @@ def summary(result: Mapping[str, Any]) -> str:
 
 
 def peers(result: Mapping[str, Any]) -> str:
-    """What others have that does the same, beside the wrapper: who is faster."""
+    """Return a table of what does the same elsewhere, and whether that or the wrapper is faster."""
     found = [
         record
         for record in result["records"]
@@ -82,7 +82,7 @@ def peers(result: Mapping[str, Any]) -> str:
 
 
 def _faster(ratios: Sequence[Sequence[float]], sizes: Sequence[str]) -> str:
-    """Who is, by the quartiles, at each size unless it is the same at all."""
+    """Return who is faster by the quartiles, at each size unless it is the same at all."""
     verdicts = [
         "the other" if high < 1 else "the wrapper" if low > 1 else "neither"
         for low, _, high in ratios
@@ -155,7 +155,7 @@ def _in_order(records: Iterable[Record]) -> list[str]:
 
 
 def _ratio(record: Record) -> list[float]:
-    """To what it wraps; that of bare Adam is 1."""
+    """Return the ratio to what it wraps; that of bare Adam is 1."""
     return next(iter(record["ratios"].values()))
 
 

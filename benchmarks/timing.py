@@ -77,5 +77,5 @@ def _calls(function: Callable[[], None], cycle: int) -> int:
 
 
 def quartiles(values: np.ndarray) -> list[float]:
-    """First quartile, median and third quartile, to four digits."""
+    """Return the first quartile, median and third quartile, to four digits."""
     return [float(f"{value:.4g}") for value in np.percentile(values, (25, 50, 75))]

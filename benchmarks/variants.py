@@ -118,7 +118,7 @@ def adam(**arguments: float | bool) -> keras.optimizers.Optimizer:
 
 
 def sgd() -> keras.optimizers.Optimizer:
-    """That whose steps need no more of a table than the rows that a batch looks up."""
+    """Return SGD, whose steps need no more of a table than the rows that a batch looks up."""
     return keras.optimizers.SGD(RATE)
 
 
@@ -223,7 +223,7 @@ def _other_wrappers() -> list[Variant]:
 
 
 def _of_sgd() -> list[Variant]:
-    """Some of those that leave sparse gradients sparse, around what gains by it."""
+    """Return some wrappers that leave sparse gradients sparse, around what gains by it."""
 
     def of_sgd(wrapper: type[stepwrap.OptimizerWrapper], cycle: int = 1) -> Variant:
         make = _optimizer(lambda: wrapper(sgd()))

@@ -48,12 +48,12 @@ class Workload:
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Of the layers."""
+        """Return the widths of the layers."""
         return SIZES[self.size]
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
-        """Of the kernels and biases."""
+        """Return the shapes of the kernels and biases."""
         return [
             shape
             for rows, columns in itertools.pairwise(self.widths)
@@ -66,7 +66,7 @@ class Workload:
         return sum(int(np.prod(shape)) for shape in self.shapes)
 
     def weights(self) -> list[np.ndarray]:
-        """New ones, the same each time, as large as those of trained networks."""
+        """Return new weights, the same each time, as large as those of trained networks."""
         random = np.random.default_rng(0)
         return [0.05 * random.standard_normal(shape, "float32") for shape in self.shapes]
 
@@ -81,7 +81,7 @@ class Workload:
 
     @functools.cached_property
     def loss(self) -> Any:
-        """That the gradients are of, for those who need one."""
+        """Return the loss that the gradients are of, for those who need one."""
         return keras.ops.convert_to_tensor(1.0)
 
     @functools.cached_property
@@ -118,7 +118,7 @@ class TableWorkload(Workload):
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
-        """Of the table."""
+        """Return the shape of the table."""
         return [TABLES[self.size]]
 
     @functools.cached_property

@@ -181,13 +181,13 @@ class OptimizerWrapper(
         """
 
     stands_outermost: bool = False
-    """Whether it has to see the gradients and losses of every batch as they are."""
+    """It is True for a wrapper that has to see gradients and losses of every batch as they are."""
 
     decays_weights: bool = False
-    """Whether it decays the weights beside the step, as an optimizer's `weight_decay` does."""
+    """It is True for a wrapper that decays weights beside the step, as `weight_decay` does."""
 
     scales_steps: bool = False
-    """Whether it scales steps as a learning rate would, and decoupled weight decay with them."""
+    """It is True for a wrapper that scales steps and decoupled decay, as a learning rate would."""
 
     @property
     def given_functions(self) -> Sequence[Callable]:
@@ -212,7 +212,7 @@ class OptimizerWrapper(
     """What every wrapper takes; in the config where it is not at its default."""
 
     stands_inside: bool = False
-    """Whether there is a wrapper around it; set when that one is built."""
+    """It is True once a wrapper around this one is built."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Looks at what a wrapper class defines, and lets it be given what all wrappers take."""

@@ -29,7 +29,7 @@ What Keras itself cannot do: [keras_limits.md](keras_limits.md).
 
 
 def read(path: pathlib.Path) -> dict[str, dict[str, dict[str, float]]]:
-    """By setting, wrapper and base optimizer: the largest difference."""
+    """Return the largest difference by setting, wrapper and base optimizer."""
     largest: dict = collections.defaultdict(lambda: collections.defaultdict(dict))
     for line in path.read_text(encoding="utf-8").splitlines():
         note = json.loads(line)

@@ -86,7 +86,7 @@ def over_seeds(comparison: Comparison, words: str) -> str:
 
 
 def result_panels(comparison: Comparison) -> list[Panel]:
-    """Training loss, and the first metric of the test data, or else the loss of it."""
+    """Return panels of the training loss, and of the first metric of the test data or its loss."""
     if comparison.full_batch:
         panels = [Panel(curves_by_step(comparison, "loss"), "step", "training loss", log_x=True)]
     else:

@@ -122,7 +122,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def mean_and_deviation(quantity: str, values: np.ndarray) -> str:
-    """Over seeds, if there are several; an accuracy in per cent, anything else to three digits."""
+    """Return both over seeds, if there are several; an accuracy in per cent, else three digits."""
     several = len(values) > 1
     if quantity.endswith("accuracy"):
         return f"{100 * values.mean():.1f} %" + (f" ± {100 * values.std():.1f}" if several else "")

@@ -218,9 +218,13 @@ def test_memory_is_counted_in_copies_of_the_model(tiny):
 def test_the_memory_of_every_variant_is_counted(tiny):
     records = memory.records(cell.Cell(MODE, tiny, "memory", "one", ["*"]))
     assert {record["variant"] for record in records} == set(variants.known())
-    for record in records:
+    by_name = {record["variant"]: record for record in records}
+    for name, record in by_name.items():
         assert record["state_over_base"] >= 0 or record["group"] in ("bare", "peers")
-        assert record["peak_ratio"] is None or 0 < record["peak_ratio"] < math.inf
+        if record["peak_ratio"] is not None:
+            base = by_name[variants.known()[name].bases[0]]
+            expected = memory.peak(record) / memory.peak(base)
+            assert record["peak_ratio"] == pytest.approx(expected, rel=1e-3)
 
 
 def test_the_peak_is_of_weights_gradients_state_and_the_rest():

@@ -28,7 +28,7 @@ class Flow:
     # Conditionals.
 
     hands_variables_on: bool = True
-    """Whether `run_if` needs to be given the variables that its function reads or writes."""
+    """Return whether `run_if` has to be given the variables that its function reads or writes."""
 
     def cond(self, predicate: Any, if_true: Callable[[], Any], if_false: Callable[[], Any]) -> Any:
         """Return what one of two functions does that change no state, the other one not run."""

@@ -56,7 +56,7 @@ class Kernels:
     # are none: gradients are dense, or made so where they come in.
 
     knows_rows: bool = False
-    """Whether there are any, or only dense gradients."""
+    """Return whether there are gradients in rows here, or dense ones only."""
 
     def is_sparse(self, gradient: Any) -> bool:
         """Return whether a gradient can be, or is, one for `rows`."""

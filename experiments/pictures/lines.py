@@ -68,7 +68,7 @@ class Line:
             self._thin()
 
     def draw_behind(self, color: str) -> None:
-        """Only the line, thin."""
+        """Draws the line alone, thin."""
         self.axes.plot(self.x, self._values(self.y), color=color, linewidth=1, zorder=1)
 
     def draw(self, look: Look) -> Point:

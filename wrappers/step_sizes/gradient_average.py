@@ -60,7 +60,7 @@ class OwnAverage(GradientAverage):
         )
 
     def check(self) -> None:
-        """Nothing else writes to it."""
+        """Finds nothing wrong, for nothing else writes to it."""
 
     def update(
         self, gradients: Sequence[Tensor], variables: Sequence[Variable]

@@ -97,7 +97,7 @@ class Freeze(ScaledSteps):
         gradients: list[Tensor],
         variables: list[Variable],
     ) -> list[Tensor]:
-        """The steps of the variables that train."""
+        """Return the steps of the variables that train, and none of those that are frozen."""
         if self.slots == "see":
             return super().take_steps(inner_steps, gradients, variables)
         frozen = [variable for variable in variables if self._until[variable] != 0]
@@ -120,5 +120,5 @@ class Freeze(ScaledSteps):
 
 
 def _step(argument: str, value: Any) -> int | None:
-    """A whole number of at least 0, or None."""
+    """Return a whole number of at least 0, or None."""
     return value if value is None else checks.count(argument, value, least=0)

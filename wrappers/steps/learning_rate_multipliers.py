@@ -82,13 +82,13 @@ class LearningRateMultipliers(ScaledSteps):
 
     @property
     def given_functions(self) -> list[Callable]:
-        """The schedules."""
+        """Return the schedules."""
         multipliers = [*self.multipliers.values(), self.default]
         return [one for one in multipliers if not isinstance(one, float)]
 
 
 def _multiplier(argument: str, value: Any) -> float | LearningRateSchedule:
-    """A number of at least 0, or a schedule."""
+    """Return a number of at least 0, or a schedule."""
     if isinstance(value, LearningRateSchedule):
         return value
     return checks.number(argument, value, least=0)

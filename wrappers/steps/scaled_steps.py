@@ -54,7 +54,7 @@ class ScaledSteps(OptimizerWrapper, abc.ABC):
         gradients: list[Tensor],
         variables: list[Variable],
     ) -> list[Tensor]:
-        """The steps, scaled."""
+        """Return the steps, scaled."""
         # A schedule is one step further once the inner optimizer has run.
         scales = self.scales(variables)
         self._scales.set(dict(zip(map(replicas.key, variables), scales, strict=True)))
