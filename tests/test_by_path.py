@@ -461,7 +461,7 @@ def test_bad_arguments(make, error, words):
 )
 def test_optimizers_that_compute_weights_are_refused(wrap, name):
     if not hasattr(keras.optimizers, name):
-        pytest.skip("not in this Keras")
+        pytest.skip(f"this Keras has no {name}")
     with pytest.raises(ValueError, match=rf"must not be {name}, which computes.*AdamW"):
         wrap(getattr(keras.optimizers, name)())
 
